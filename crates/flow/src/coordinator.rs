@@ -1,5 +1,5 @@
-//! The coordinator's side of the runner's port, in the runner's own process: takes orders from the queue, and writes
-//! the runner's messages to the database.
+//! The coordinator's side of the runner's port: takes orders from the queue, and writes a runner's messages to the
+//! database. A runner in this process calls it directly, a runner on another machine over the wire.
 
 mod orders;
 mod machine;
@@ -8,18 +8,20 @@ mod repository;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use orders::{lease, order};
+pub(crate) use orders::order;
 pub(crate) use patient::Patient;
 
 use crate::{
-    Flow, images,
+    Flow,
+    dispatcher::Connection,
+    images,
     publish::{self, Maker},
     ring,
 };
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use kozmic_edges::{
-    broker::{Bell, Topic},
+    broker::Topic,
     clock,
     store::{Among, IMAGES, Lane, Lease, NewCachedImage, Puller, RunnerReport},
 };
@@ -30,39 +32,57 @@ use kozmic_model::{
     job::{Attempt, Outcome},
     kernel_image::image_wish,
     phase::Phase,
-    runner::{ClaimKey, RunnerRules},
+    runner::{ClaimKey, Runner, RunnerRules},
     spec::Origin,
     status::Status,
 };
 use kozmic_runner::{
     coordinator::{
         Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published, Repository,
-        Standing, State,
+        Standing, State, Surplus,
     },
     order::Order,
 };
 use machine::Machine;
-use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::sync::mpsc;
 
 /// Longest pause between two looks for a cancel request.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The coordinator of a runner that is in this process.
+/// The coordinator of one runner, in the server's process.
 pub(crate) struct Here {
     flow: Flow,
-    jobs: Mutex<Bell>,
+    /// The runner's name.
+    runner: String,
+    /// The connection of the runner of this process; none for others, whose connection is their line.
+    connection: Option<Connection>,
+    /// The machine of the runner of this process.
     machine: Machine,
 }
 
 impl Here {
+    /// The coordinator of the runner of this process. The runner is connected as long as this lives.
     pub(crate) fn new(flow: &Flow) -> Self {
-        let jobs = Mutex::new(flow.edges.broker.bell(Topic::Jobs));
-        Self { flow: flow.clone(), jobs, machine: Machine::default() }
+        let (name, slots) = (&flow.settings.runner, i32::try_from(flow.settings.slots).unwrap_or(i32::MAX));
+        let rules = RunnerRules { labels: flow.settings.labels.clone(), ..RunnerRules::default() };
+        let runner = Runner { slots, rules, ..Runner::new(name) };
+        let connection = flow.dispatcher.connect(&flow.edges.broker, runner, BTreeSet::new());
+        Self {
+            flow: flow.clone(),
+            runner: name.clone(),
+            connection: Some(connection),
+            machine: Machine::default(),
+        }
+    }
+
+    /// The coordinator of a runner on another machine.
+    pub(crate) fn of(flow: &Flow, runner: &str) -> Self {
+        Self { flow: flow.clone(), runner: runner.to_owned(), connection: None, machine: Machine::default() }
     }
 
     fn runner(&self) -> &str {
-        &self.flow.settings.runner
+        &self.runner
     }
 
     fn puller<'a>(&'a self, order: &Order, image: &'a ImageName) -> Puller<'a> {
@@ -78,6 +98,10 @@ impl Here {
         let (slots, busy) = (i32::try_from(*slots)?, i32::try_from(*busy)?);
         let (name, trouble, seen_at) = (self.runner(), trouble.as_deref(), clock::now());
         let facts = self.machine.known();
+        self.flow.dispatcher.change(&self.flow.edges.broker, name, |runner| {
+            (runner.slots, runner.busy, runner.trouble) = (slots, busy, trouble.map(str::to_owned));
+            runner.facts = facts.clone().unwrap_or_else(|| runner.facts.clone());
+        });
         let report = RunnerReport { name, slots, busy, trouble, facts: facts.as_ref(), seen_at };
         let rules = RunnerRules { labels: self.flow.settings.labels.clone(), ..RunnerRules::default() };
         if self.flow.edges.store.runners().note_runner(report, &rules).await? {
@@ -110,22 +134,31 @@ impl Coordinator for Here {
     }
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Order>> {
+        let Flow { dispatcher, edges, .. } = &self.flow;
         let now = clock::now();
-        let lease = Lease { runner: self.runner(), until: lease(now), key: Some(key) };
-        let claimed =
-            self.flow.edges.store.queue().claim_job(Lane::Containers, lease, Among::All, now).await?;
+        let lease = Lease { runner: self.runner(), until: self.flow.settings.lease(now), key: Some(key) };
+        let choice = dispatcher.choice(&edges.store, self.runner(), now).await?;
+        let among = choice.map_or(Among::Repeated, Among::Job);
+        let claimed = edges.store.queue().claim_job(Lane::Containers, lease, among, now).await?;
         let Some(claimed) = claimed else { return Ok(None) };
+        if dispatcher.note_built(self.runner(), claimed.project.id) && self.connection.is_none() {
+            edges.store.runners().note_built(self.runner(), claimed.project.id, now).await?;
+        }
         let order = order(&self.flow, claimed).await;
         self.change(&order);
         Ok(Some(order))
     }
 
     async fn woken(&self) {
-        self.jobs.lock().await.rung().await;
+        match &self.connection {
+            Some(connection) => connection.woken().await,
+            // The line of a runner on another machine wakes it.
+            None => std::future::pending().await,
+        }
     }
 
     async fn beat(&self, state: &State) -> Result<()> {
-        let until = lease(clock::now());
+        let until = self.flow.settings.lease(clock::now());
         let kept = self.flow.edges.store.queue().renew_leases(self.runner(), until).await;
         self.machine.look(&self.flow).await;
         kept.and(self.note(state).await)
@@ -219,6 +252,10 @@ impl Coordinator for Here {
 
     /// Removes surplus images. If something fails here, a later sweep removes them.
     async fn cleared(&self, _attempt: Attempt) {
+        // A runner on another machine asks for surplus images itself.
+        if self.connection.is_none() {
+            return;
+        }
         let Flow { edges, settings, .. } = &self.flow;
         if let Err(fault) = images::trim(&edges.store, &self.flow.shelf(), settings.cached_images).await {
             tracing::warn!(error = format!("{fault:#}"), "cached images could not be trimmed yet");
@@ -280,6 +317,18 @@ impl Coordinator for Here {
                 store.images().add_cached_image(new, clock::now()).await
             }
         }
+    }
+
+    /// The server itself removes surplus images of the runner in its process.
+    async fn surplus_images(&self, there: &[ImageName]) -> Result<Vec<Surplus>> {
+        match &self.connection {
+            Some(_) => Ok(Vec::new()),
+            None => images::surplus(&self.flow, self.runner(), there).await,
+        }
+    }
+
+    async fn note_removed(&self, image: &Surplus) -> Result<()> {
+        images::note_removed(&self.flow.edges.store, self.runner(), image).await
     }
 
     async fn image_name(&self, order: &Order, plain: &ImageName) -> Result<GivenName> {

@@ -13,6 +13,7 @@ use kozmic_model::{
     status::Status,
 };
 
+use kozmic_runner::coordinator::Surplus;
 pub use kozmic_runner::{shelf::Shelf, turns::Turns};
 
 /// Removes surplus images from the engine, the least recently used first; gives their number. An image that a job uses,
@@ -68,6 +69,37 @@ pub async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Re
         Ok(false) | Err(_) => store.images().give_up_removal(&leaving, image).await?,
     }
     removed
+}
+
+/// The images on the engine of a runner on another machine that nobody needs any more; `there` are the names of all that
+/// it made. No job finds one of them from now on. The runner removes them, and says so by [`note_removed`].
+pub(crate) async fn surplus(flow: &Flow, runner: &str, there: &[ImageName]) -> Result<Vec<Surplus>> {
+    let store = &flow.edges.store;
+    let mut surplus = Vec::new();
+    for image in store.images().surplus_images(runner, flow.settings.cached_images).await? {
+        if store.images().begin_removal(&image).await?.is_some() {
+            surplus.push(Surplus::Named(image.name().parse().context("name a cached image")?));
+        }
+    }
+    let busy = store.images().busy_projects().await?;
+    let known = store.images().cached_image_names(runner).await?;
+    let strays = there.iter().filter(|name| {
+        project_of(name).is_some_and(|project| !busy.contains(&project) && !known.contains(&name.to_string()))
+    });
+    surplus.extend(strays.cloned().map(Surplus::Named));
+    if !in_use(flow, |kind| kind == KernelKind::Dependent).await? {
+        let nameless = store.images().nameless_kernel_images(runner).await?;
+        surplus.extend(nameless.into_iter().map(Surplus::Nameless));
+    }
+    Ok(surplus)
+}
+
+/// Notes that a runner on another machine removed an image.
+pub(crate) async fn note_removed(store: &Store, runner: &str, image: &Surplus) -> Result<()> {
+    match image {
+        Surplus::Named(name) => store.images().forget_removed_image(runner, &name.to_string()).await,
+        Surplus::Nameless(id) => store.images().forget_kernel_image(runner, id).await,
+    }
 }
 
 /// The project of a cached image, by the image's name; none for other images.

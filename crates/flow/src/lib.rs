@@ -14,7 +14,9 @@
 pub mod intake;
 mod configuration;
 mod sweep;
+mod runners;
 mod coordinator;
+mod dispatcher;
 mod publish;
 pub mod images;
 mod reporting;
@@ -26,13 +28,15 @@ mod autobuild;
 mod samples;
 
 pub use autobuild::AutobuildSettings;
+pub use runners::RemoteRunners;
 pub use sweep::Retention;
 
 use coordinator::{Here, Patient};
+use dispatcher::Dispatcher;
 use futures_util::FutureExt;
 use intake::{missed, receive};
 use kozmic_edges::{Edges, git::TreeSize};
-use kozmic_model::{ids::ProjectId, invited::Invited, label::Labels, spec::Origin};
+use kozmic_model::{ids::ProjectId, invited::Invited, label::Labels, spec::Origin, time::Timestamp};
 use kozmic_runner::{Runner, RunnerSettings, Tools, registry::PrivateRegistries, shelf::Shelf, turns::Turns};
 use reporting::report;
 use std::{
@@ -59,6 +63,8 @@ pub struct Flow {
     pub stop: CancellationToken,
     /// All tasks that run in the background.
     pub tasks: TaskTracker,
+    /// The runners that are connected now.
+    dispatcher: Dispatcher,
     /// Locks for work that jobs do one at a time.
     turns: Turns,
     /// Public repositories that their server shows to nobody without credentials, as an Enterprise server in private
@@ -83,10 +89,12 @@ pub struct FlowSettings {
     pub instance: String,
     /// The name of the runner in this process: it marks the containers and images on its engine.
     pub runner: String,
-    /// Number of jobs that run at once.
+    /// Number of jobs that run at once on it.
     pub slots: usize,
     /// The labels that people gave to this machine.
     pub labels: Labels,
+    /// Time for which a job stays with a runner that is not heard of.
+    pub lease: Duration,
     /// A job is stopped if it has no output for so long.
     pub stall_timeout: Duration,
     /// A job is stopped if it takes longer.
@@ -121,6 +129,11 @@ impl FlowSettings {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
 
+    /// Time until which a job stays with its runner, if it is claimed or kept now.
+    fn lease(&self, now: Timestamp) -> Timestamp {
+        now.after(self.lease)
+    }
+
     /// Longest time that a job may take.
     fn time_limit(&self, origin: &Origin) -> Duration {
         let autobuild = self.autobuild.as_ref().filter(|_| origin.is_automatic());
@@ -136,6 +149,7 @@ impl Flow {
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            dispatcher: Dispatcher::default(),
             turns: Turns::default(),
             unshown: Arc::default(),
             doubts: receive::Doubts::default(),
@@ -159,6 +173,8 @@ impl Flow {
             move |_| open.clone().sweep()
         });
         self.keep("runner", move |_| open.clone().work());
+        self.keep("dispatcher", dispatcher::forever);
+        self.keep("runners", runners::forever);
         self.keep("deliveries", receive::forever);
         self.keep("doubts about branches", receive::take_up);
         self.keep("missed deliveries", missed::forever);
@@ -186,6 +202,11 @@ impl Flow {
         };
         let here = Arc::new(Patient(Here::new(self)));
         Runner::new(here, tools, settings, self.stop.clone(), self.tasks.clone())
+    }
+
+    /// The runners on other machines, for the routes that they call.
+    pub fn remote_runners(&self) -> RemoteRunners {
+        RemoteRunners(self.clone())
     }
 
     /// The images of the runner of this process.

@@ -198,6 +198,7 @@ fn settings(dir: &Path) -> FlowSettings {
         runner: "ba9876543210".into(),
         slots: 2,
         labels: "ssd".parse().unwrap(),
+        lease: Duration::from_secs(180),
         stall_timeout: hour,
         job_timeout: hour,
         log_limit: 1 << 20,

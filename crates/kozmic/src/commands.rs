@@ -12,6 +12,8 @@ mod man;
 mod migrate;
 mod projects;
 mod recipes;
+mod runner;
+mod runners;
 mod serve;
 mod setup;
 
@@ -25,6 +27,8 @@ pub(crate) use man::{ManArguments, man};
 pub(crate) use migrate::{MigrateArguments, migrate};
 pub(crate) use projects::{ProjectsCommand, projects};
 pub(crate) use recipes::{RecipesCommand, recipes};
+pub(crate) use runner::{RunnerArguments, runner};
+pub(crate) use runners::{RunnersCommand, runners};
 pub(crate) use serve::serve;
 pub(crate) use setup::{SetupArguments, setup};
 

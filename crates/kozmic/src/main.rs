@@ -71,6 +71,13 @@ enum ServerCommand {
     /// List projects, or delete a project that nobody can delete on its page.
     #[command(subcommand)]
     Projects(commands::ProjectsCommand),
+    /// Run jobs of a server on this machine.
+    ///
+    /// The server is another one, and `kozmic runners add` gave this runner its token there.
+    Runner(commands::RunnerArguments),
+    /// Look after the runners on other machines.
+    #[command(subcommand)]
+    Runners(commands::RunnersCommand),
     /// Update the database's tables, or copy everything to another database.
     ///
     /// No server may run meanwhile.
@@ -113,6 +120,8 @@ fn run(config: Option<PathBuf>, command: &ServerCommand) -> Result<ExitCode, Fai
         ServerCommand::Artifacts(command) => runtime.block_on(commands::artifacts(settings, command)),
         ServerCommand::Cache(command) => runtime.block_on(commands::cache(settings, command)),
         ServerCommand::Projects(command) => runtime.block_on(commands::projects(settings, command)),
+        ServerCommand::Runner(arguments) => runtime.block_on(commands::runner(settings, arguments)),
+        ServerCommand::Runners(command) => runtime.block_on(commands::runners(settings, command)),
         ServerCommand::Migrate(arguments) => runtime.block_on(commands::migrate(settings, arguments)),
         ServerCommand::Import(arguments) => runtime.block_on(commands::import(settings, arguments)),
     }

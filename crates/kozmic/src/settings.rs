@@ -90,6 +90,8 @@ pub(crate) struct RunnerSettings {
     pub(crate) concurrency: usize,
     /// `KOZMIC_RUNNER_LABELS`
     pub(crate) labels: Labels,
+    /// `KOZMIC_RUNNER_LEASE`
+    pub(crate) lease: Duration,
     /// `KOZMIC_STALL_TIMEOUT`
     pub(crate) stall_timeout: Duration,
     /// `KOZMIC_JOB_TIMEOUT`
@@ -165,6 +167,7 @@ impl Settings {
             runner: RunnerSettings {
                 concurrency: concurrency(source)?,
                 labels: source.parse("runner_labels", labels)?.unwrap_or_default(),
+                lease: source.required("runner_lease", lease)?,
                 stall_timeout: source.required("stall_timeout", values::seconds)?,
                 job_timeout: source.required("job_timeout", values::seconds)?,
                 log_limit: source.required("log_limit", values::bytes)?.unsigned_abs(),
@@ -271,6 +274,14 @@ fn network(source: &Source) -> Result<JobNetwork, SettingsFault> {
 /// The number of jobs that run at once.
 fn labels(text: &str) -> Result<Labels, &'static str> {
     text.parse().map_err(|_| "up to 10 labels such as gpu or ssd, of letters, digits, '.', '_' and '-'")
+}
+
+fn lease(text: &str) -> Result<Duration, &'static str> {
+    let seconds = values::seconds(text)?;
+    match (30..=86_400).contains(&seconds.as_secs()) {
+        true => Ok(seconds),
+        false => Err("a number of seconds from 30 to 86400"),
+    }
 }
 
 fn concurrency(source: &Source) -> Result<usize, SettingsFault> {

@@ -25,6 +25,7 @@ use kozmic_edges::{
     store::{self, Condition, Store},
 };
 use kozmic_flow::{Flow, FlowSettings};
+use kozmic_runner::{RunnerSettings, registry::PrivateRegistries};
 use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Bodies, Crowd, Face, Limits, Pulse};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -169,6 +170,17 @@ pub(crate) fn database_file(settings: &Settings, dir: &DataDir) -> PathBuf {
     store::file_of(&database_url(settings, dir)).unwrap_or_else(|| dir.join("kozmic.db"))
 }
 
+/// The settings of a runner on another machine.
+pub(crate) fn runner_settings(settings: &Settings, dir: &DataDir, name: &str) -> RunnerSettings {
+    RunnerSettings {
+        name: name.to_owned(),
+        slots: settings.runner.concurrency,
+        work_dir: dir.join("work"),
+        largest_checkout: settings.runner.largest_checkout,
+        private_registries: PrivateRegistries::new(&settings.runner.private_registries),
+    }
+}
+
 fn mirrors(path: &Path, known_hosts: &str) -> Result<Mirrors> {
     Mirrors::open_knowing(path.to_owned(), known_hosts)
         .with_context(|| format!("make the directory {}", path.display()))
@@ -196,6 +208,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
         instance: dir.instance()?,
         slots: settings.runner.concurrency,
         labels: settings.runner.labels.clone(),
+        lease: settings.runner.lease,
         stall_timeout: settings.runner.stall_timeout,
         job_timeout: settings.runner.job_timeout,
         log_limit: settings.runner.log_limit,

@@ -13,6 +13,7 @@ use kozmic_model::{
     phase::Phase,
     runner::ClaimKey,
 };
+use std::fmt;
 use tokio::sync::mpsc;
 
 /// The coordinator, as one runner sees it: it gives orders, and stores the runner's reports. The runner knows no other
@@ -114,6 +115,13 @@ pub trait Coordinator: Send + Sync {
 
     /// Stores a change of an image on this runner's engine.
     async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()>;
+
+    /// The images on this runner's engine that nobody needs any more; no attempt gets one of them from now on. `there`
+    /// are the names of all images that the runner made.
+    async fn surplus_images(&self, there: &[ImageName]) -> Result<Vec<Surplus>>;
+
+    /// Stores that a surplus image is no longer on the engine.
+    async fn note_removed(&self, image: &Surplus) -> Result<()>;
 
     /// The name under which an attempt's container is kept as an image: the plain name, unless it belongs to another
     /// branch.
@@ -224,6 +232,24 @@ pub enum ImageChange<'a> {
         /// The engine's id of it.
         id: &'a str,
     },
+}
+
+/// An image that nobody needs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Surplus {
+    /// The image with this name.
+    Named(ImageName),
+    /// The image without a name that has this id at the engine.
+    Nameless(String),
+}
+
+impl fmt::Display for Surplus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => name.fmt(f),
+            Self::Nameless(id) => id.fmt(f),
+        }
+    }
 }
 
 /// The permission to start from an image on the engine.

@@ -7,7 +7,7 @@ mod claims;
 use crate::{
     coordinator::{
         AnswerLost, Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published,
-        Repository, Standing, State,
+        Repository, Standing, State, Surplus,
     },
     order::{Limits, Order},
 };
@@ -68,6 +68,8 @@ pub struct Notes {
     pub kept: BTreeMap<String, String>,
     /// Pulls, by repository and project: true with a login, false without, none while the pull is running.
     pub pulls: BTreeMap<(String, ProjectId), Option<bool>>,
+    /// Images that nobody needs any more.
+    pub surplus: Vec<Surplus>,
     /// True if an image of a newer push has the name that a job's container gets.
     pub has_newer: bool,
     /// Answers about the repository; the last one repeats. Empty: an address at which no server is.
@@ -328,6 +330,20 @@ impl Coordinator for Ledger {
             }
         })
         .await
+    }
+
+    async fn surplus_images(&self, there: &[ImageName]) -> Result<Vec<Surplus>> {
+        let notes = self.notes();
+        let of_test = notes.surplus.iter().filter(|image| match image {
+            Surplus::Named(name) => there.contains(name),
+            Surplus::Nameless(_) => true,
+        });
+        Ok(of_test.cloned().collect())
+    }
+
+    async fn note_removed(&self, image: &Surplus) -> Result<()> {
+        self.change(|notes| notes.surplus.retain(|known| known != image));
+        Ok(())
     }
 
     async fn image_name(&self, _order: &Order, plain: &ImageName) -> Result<GivenName> {

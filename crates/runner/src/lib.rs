@@ -13,6 +13,7 @@ pub mod contract;
 #[cfg(any(test, feature = "contract"))]
 pub mod ledger;
 mod sweep;
+mod tidy;
 mod run;
 mod claim;
 mod attempt;
@@ -143,7 +144,15 @@ impl OpenRunner {
         run::forever(self.0).await;
     }
 
-    /// Removes containers that no longer belong to a job.
+    /// Removes images that nobody needs any more, once.
+    ///
+    /// # Errors
+    /// The engine or the coordinator does not answer.
+    pub async fn tidy(&self) -> anyhow::Result<()> {
+        tidy::tidy(&self.0.runner).await
+    }
+
+    /// Removes containers that no longer belong to a job, and images that nobody needs any more.
     pub async fn sweep(self) {
         sweep::forever(&self.0.runner).await;
     }

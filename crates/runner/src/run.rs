@@ -13,6 +13,7 @@ use crate::{
     job_log::JobLog,
     order::Order,
     stop,
+    tidy::tidy,
     words::{sentence, trouble},
 };
 use anyhow::{Error, Result};
@@ -200,6 +201,10 @@ async fn clear_away(runner: Runner, attempt: Attempt) {
         }
     }
     runner.coordinator.cleared(attempt).await;
+    // The sweep removes anything that is left here.
+    if let Err(fault) = tidy(&runner).await {
+        tracing::debug!(error = format!("{fault:#}"), "surplus images could not be removed yet");
+    }
 }
 
 async fn remove_containers(runner: &Runner, attempt: Attempt) -> Result<(), EngineError> {

@@ -1,6 +1,6 @@
-//! Removes containers and networks of attempts that no longer hold a job.
+//! Removes containers and networks of attempts that no longer hold a job, and images that nobody needs any more.
 
-use crate::Runner;
+use crate::{Runner, tidy::tidy};
 use anyhow::{Context, Result};
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ pub(crate) async fn forever(runner: &Runner) {
     loop {
         if let Err(fault) = all(runner).await {
             tracing::warn!(error = format!("{fault:#}"), "containers could not be swept up");
+        }
+        if let Err(fault) = tidy(runner).await {
+            tracing::warn!(error = format!("{fault:#}"), "surplus images could not be removed");
         }
         if !runner.pause(EVERY).await {
             return;

@@ -36,9 +36,14 @@ const LARGEST_FORM: usize = 1024 * 1024;
 /// Longest time between two pieces of a request's body. Forms and deliveries also have a limit for the whole body.
 const PIECE_TIME: Duration = Duration::from_secs(30);
 
-/// All that the program serves. Its connections have to bring the peer's address, as `ConnectInfo`.
-pub fn router(app: App) -> Router {
+/// All that the program serves, with the routes `for_runners` on other machines. Its connections have to bring the peer's
+/// address, as `ConnectInfo`.
+pub fn router(app: App, for_runners: Router) -> Router {
     let app = Arc::new(app);
+    // A runner reads these answers, so they are neither explained to people nor compressed.
+    let for_runners = for_runners
+        .layer(from_fn_with_state(Arc::clone(&app), fence::keep_out_jobs))
+        .layer(from_fn_with_state(app.crowd.clone(), clients::admit));
     // Artifacts are not compressed: their ranges and tags refer to the stored bytes.
     let packed = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     pages()
@@ -53,6 +58,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(error::caught))
         .layer(from_fn(error::explain))
         .layer(CompressionLayer::new().compress_when(packed))
+        .merge(for_runners.with_state(()))
         .layer(from_fn_with_state(Arc::clone(&app), headers::secure))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(broke_off))
         .layer(PropagateRequestIdLayer::x_request_id())

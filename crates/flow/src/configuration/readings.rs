@@ -1,11 +1,7 @@
 //! Runs the readings of the configuration: jobs in a lane of their own, one after another, in no container.
 
 use super::check;
-use crate::{
-    AutobuildSettings, Flow,
-    coordinator::{lease, order},
-    ring,
-};
+use crate::{AutobuildSettings, Flow, coordinator::order, ring};
 use anyhow::Result;
 use futures_util::FutureExt;
 use kozmic_edges::{
@@ -66,7 +62,8 @@ async fn claim(flow: &Flow, key: &ClaimKey) -> Result<Option<ClaimedJob>> {
     if flow.edges.room.trouble().is_some() {
         return Ok(None);
     }
-    let lease = Lease { runner: &flow.settings.runner, until: lease(clock::now()), key: Some(key) };
+    let lease =
+        Lease { runner: &flow.settings.runner, until: flow.settings.lease(clock::now()), key: Some(key) };
     flow.edges.store.queue().claim_job(Lane::Configuration, lease, Among::All, clock::now()).await
 }
 

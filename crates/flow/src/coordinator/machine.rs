@@ -1,7 +1,7 @@
-//! The machine of the server's own runner: the facts about it, and the labels that follow from them.
+//! The machine of the server's own runner: the facts about it.
 
 use crate::Flow;
-use kozmic_model::{label::Labels, runner::RunnerFacts};
+use kozmic_model::runner::RunnerFacts;
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -39,11 +39,6 @@ impl Machine {
     fn known_since(&self) -> Option<(Instant, RunnerFacts)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// All labels of the machine: those that people gave it, and those that follow from it.
-pub(super) async fn labels(flow: &Flow) -> Labels {
-    flow.settings.labels.with(&facts(flow).await.labels())
 }
 
 /// The facts now. If the engine does not answer, its version is missing.

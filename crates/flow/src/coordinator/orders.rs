@@ -1,6 +1,5 @@
 //! Makes orders: a claimed job, with all that its runner has to know.
 
-use super::machine;
 use crate::{AutobuildSettings, Flow, FlowSettings, publish};
 use anyhow::Result;
 use kozmic_edges::{
@@ -10,7 +9,6 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     environment::{BuildFacts, environment},
-    label::Labels,
     phase::Phase,
     registry::host_of,
     spec::{Base, JobSpec, Task},
@@ -22,16 +20,8 @@ use kozmic_runner::{
 };
 use std::{collections::BTreeMap, time::Duration, time::Instant};
 
-/// Time for which a job stays with a runner that sends nothing more.
-const LEASE: Duration = Duration::from_secs(120);
-
 /// Longest time that an order may name. Clocks overflow with much longer times.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
-
-/// Time until which a job stays with its runner, if it is claimed or kept now.
-pub(crate) fn lease(now: Timestamp) -> Timestamp {
-    now.after(LEASE)
-}
 
 /// The order for a job that a runner holds. It is made even if something fails: the job is taken and has to come to an
 /// end.
@@ -42,11 +32,8 @@ pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
     };
     let login = login(flow, &claimed).await.map_err(|fault| format!("{fault:#}"));
     let spec = &claimed.job.spec;
-    let lacking = if spec.labels.is_empty() { None } else { lacking(flow, &spec.labels).await };
-    let hindrance = trouble
-        .or_else(|| publish::hindrance(flow, spec))
-        .or_else(|| taken(&flow.settings, spec))
-        .or(lacking);
+    let hindrance =
+        trouble.or_else(|| publish::hindrance(flow, spec)).or_else(|| taken(&flow.settings, spec));
     let environment = environment_of(&flow.settings, &claimed);
     let limits = limits(&flow.settings, &claimed);
     let ClaimedJob { job, build, project, pushed_at } = claimed;
@@ -127,13 +114,6 @@ async fn login(flow: &Flow, claimed: &ClaimedJob) -> Result<Option<RegistryLogin
     Ok(known.map(login))
 }
 
-/// The reason why a job with these labels cannot run here: this machine lacks some of them.
-async fn lacking(flow: &Flow, wanted: &Labels) -> Option<String> {
-    let lacking = wanted.without(&machine::labels(flow).await);
-    (!lacking.is_empty())
-        .then(|| format!("No runner has the labels that the job asks for: {}.", lacking.spoken()))
-}
-
 /// The owners of the images that a dependent kernel may start from.
 async fn bases(flow: &Flow, claimed: &ClaimedJob) -> Result<BTreeMap<String, String>> {
     match &claimed.job.spec.task {
@@ -162,23 +142,7 @@ fn taken(settings: &FlowSettings, spec: &JobSpec) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{coordinator::Here, samples::Installation};
     use kozmic_model::phase::PhaseKind;
-    use kozmic_runner::{coordinator::Coordinator, new_key};
-
-    #[tokio::test]
-    async fn a_job_whose_labels_nobody_has_ends_and_names_them() {
-        let office = Installation::new().await;
-        let here = Here::new(&office.flow);
-        for (labels, hindrance) in [("ssd", None), ("gpu, ssd", Some("asks for: gpu."))] {
-            let job = office.enqueue_labelled(labels).await;
-            let order = here.claim(&new_key()).await.unwrap().expect("a job waits");
-            assert_eq!(order.attempt.job, job);
-            let words = order.hindrance.as_deref();
-            assert_eq!(words.is_some(), hindrance.is_some(), "{words:?}");
-            assert!(hindrance.is_none_or(|end| words.unwrap().ends_with(end)), "{words:?}");
-        }
-    }
 
     #[test]
     fn an_outage_costs_a_script_its_time_and_an_artifact_none() {

@@ -15,7 +15,7 @@ use kozmic_model::{
 use kozmic_runner::{
     coordinator::{
         Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published, Repository,
-        Standing, State,
+        Standing, State, Surplus,
     },
     order::Order,
 };
@@ -125,6 +125,14 @@ impl Coordinator for Patient {
 
     async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()> {
         until_answered(|| self.0.note_image(order, change)).await
+    }
+
+    async fn surplus_images(&self, there: &[ImageName]) -> Result<Vec<Surplus>> {
+        self.0.surplus_images(there).await
+    }
+
+    async fn note_removed(&self, image: &Surplus) -> Result<()> {
+        self.0.note_removed(image).await
     }
 
     async fn image_name(&self, order: &Order, plain: &ImageName) -> Result<GivenName> {

@@ -8,7 +8,7 @@ use kozmic_edges::{
     git::{GitError, Mirrors},
     store,
 };
-use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -53,7 +53,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     println!("Kozmic listens on http://{address}");
     let (public_url, database) = (&settings.server.public_url, store::name_of(&database));
     tracing::info!(version = VERSION, %address, %public_url, %database, "serving");
-    let router = kozmic_web::router(server.app);
+    let for_runners = Arc::new(server.flow.remote_runners());
+    let for_runners = kozmic_remote::router(for_runners, stop.clone(), server.flow.tasks.clone());
+    let router = kozmic_web::router(server.app, for_runners);
     let mut is_taken = false;
     tokio::select! {
         () = kozmic_web::serve(listener, router, limits, stop.clone()) => {}
@@ -93,7 +95,7 @@ async fn after_stop(stop: &CancellationToken) {
 }
 
 /// Handles signals: the first one stops in order, the second one at once.
-fn signals(stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+pub(super) fn signals(stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     Ok(tokio::spawn(async move {

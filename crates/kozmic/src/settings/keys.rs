@@ -78,6 +78,7 @@ pub(super) const KEYS: &[Key] = &[
     key("jobs_may_call", Some("false")),
     key("runner_concurrency", None),
     key("runner_labels", None),
+    key("runner_lease", Some("180")),
     key("stall_timeout", Some("900")),
     key("job_timeout", Some("2700")),
     key("log_limit", Some("1g")),

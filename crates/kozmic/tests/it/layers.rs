@@ -211,7 +211,8 @@ fn the_wire_knows_neither_the_store_nor_the_forge() {
 #[test]
 fn both_ends_of_the_wire_know_the_protocol_and_not_each_other() {
     let dir = crates().join("remote/src");
-    for (one, others) in [("away", &["server"][..]), ("server", &["away"]), ("protocol", &["away", "server"])] {
+    for (one, others) in [("away", &["server"][..]), ("server", &["away"]), ("protocol", &["away", "server"])]
+    {
         for (path, source) in whole(&dir, one) {
             let reached = reached(&source, "crate");
             assert!(others.iter().all(|other| !reached.contains(*other)), "{}", path.display());

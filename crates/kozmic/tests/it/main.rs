@@ -3,7 +3,6 @@
 //! Without those parts the tests fail; `script/test` brings them.
 // A future that works with the store holds those of the layers below it.
 #![recursion_limit = "256"]
-
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod world;

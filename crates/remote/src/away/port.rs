@@ -19,7 +19,7 @@ use kozmic_model::{
 use kozmic_runner::{
     coordinator::{
         Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published, Repository,
-        Standing, State,
+        Standing, State, Surplus,
     },
     order::Order,
 };
@@ -182,6 +182,16 @@ impl Coordinator for Away {
 
     async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()> {
         self.shared.ask_of_image(order.attempt, About::Note { change: change.into() }).await.map(drop)
+    }
+
+    async fn surplus_images(&self, there: &[ImageName]) -> Result<Vec<Surplus>> {
+        let answer = self.shared.ask_once(Call::Surplus { there: there.to_vec() }).await?;
+        let images = answer!(answer, Answer::Surplus { images } => images)?;
+        Ok(images.into_iter().map(Surplus::from).collect())
+    }
+
+    async fn note_removed(&self, image: &Surplus) -> Result<()> {
+        self.shared.ask_once(Call::Removed { image: image.clone().into() }).await.map(drop)
     }
 
     async fn image_name(&self, order: &Order, plain: &ImageName) -> Result<GivenName> {

@@ -2,7 +2,7 @@
 
 use super::{
     At,
-    image::{Cached, Change, Permission},
+    image::{Cached, Change, Needless, Permission},
     order::Part,
     outcome::End,
 };
@@ -22,6 +22,10 @@ pub(crate) enum Call {
     Claim { key: String },
     /// The id of a kept image. Answer: `kept`.
     KeptImage { name: ImageName },
+    /// The images that nobody needs any more, of those that the runner made. Answer: `surplus`.
+    Surplus { there: Vec<ImageName> },
+    /// A surplus image is gone.
+    Removed { image: Needless },
     /// Anything about an attempt.
     Attempt { of: At, step: Step },
     /// Anything about images, for an attempt.
@@ -132,6 +136,9 @@ pub(crate) enum Answer {
     },
     Kept {
         id: Option<String>,
+    },
+    Surplus {
+        images: Vec<Needless>,
     },
 }
 

@@ -6,7 +6,7 @@ use kozmic_model::{
     image::ImageName,
     time::Timestamp,
 };
-use kozmic_runner::coordinator::{ImageChange, Leave};
+use kozmic_runner::coordinator::{ImageChange, Leave, Surplus};
 use serde::{Deserialize, Serialize};
 
 /// A change of an image. A cached image that is gone is named by its key alone: the server knows the rest.
@@ -30,6 +30,32 @@ impl From<ImageChange<'_>> for Change {
             ImageChange::Pulled { name, has_login } => Self::Pulled { name: name.clone(), has_login },
             ImageChange::NotPulled(name) => Self::NotPulled { name: name.clone() },
             ImageChange::Kept { name, id } => Self::Kept { name: name.clone(), id: id.to_owned() },
+        }
+    }
+}
+
+/// An image that nobody needs any more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Needless {
+    Named(ImageName),
+    Nameless(String),
+}
+
+impl From<Surplus> for Needless {
+    fn from(surplus: Surplus) -> Self {
+        match surplus {
+            Surplus::Named(name) => Self::Named(name),
+            Surplus::Nameless(id) => Self::Nameless(id),
+        }
+    }
+}
+
+impl From<Needless> for Surplus {
+    fn from(needless: Needless) -> Self {
+        match needless {
+            Needless::Named(name) => Self::Named(name),
+            Needless::Nameless(id) => Self::Nameless(id),
         }
     }
 }

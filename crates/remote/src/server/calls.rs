@@ -5,7 +5,7 @@ use crate::protocol::{
     At,
     call::{About, Answer, Call, State, Step},
     fault::Kind,
-    image::Change,
+    image::{Change, Needless},
     order::{Part, Sent, parts, phases},
     text::NAME,
 };
@@ -40,6 +40,17 @@ pub(super) async fn call(
             sent(order.as_deref())?
         }
         Call::KeptImage { name } => Answer::Kept { id: coordinator.kept_image(&name).await? },
+        Call::Surplus { there } => {
+            let surplus = coordinator.surplus_images(&there).await?;
+            Answer::Surplus { images: surplus.into_iter().map(Into::into).collect() }
+        }
+        Call::Removed { image } => {
+            if let Needless::Nameless(id) = &image {
+                named(id)?;
+            }
+            coordinator.note_removed(&image.into()).await?;
+            Answer::Done
+        }
         Call::Attempt { of, step } => {
             let attempt = Attempt::from(of);
             match caller.held.order(coordinator, attempt).await? {

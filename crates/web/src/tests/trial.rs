@@ -74,7 +74,7 @@ impl Trial {
         let retention = Retention::default();
         let app =
             App { edges: edges_of_app, shelf, face, pulse, jobs_may_call: false, retention, crowd, bodies };
-        let router = crate::router(app);
+        let router = crate::router(app, axum::Router::new());
         Self { edges, dir, router }
     }
 

@@ -201,6 +201,23 @@ impl Images<'_> {
             .await
     }
 
+    /// Deletes the note of an image whose removal from a runner's engine had begun, and has happened.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_removed_image(self, runner: &str, name: &str) -> Result<()> {
+        let leaving = rows::cached_image::Entity::find()
+            .filter(rows::cached_image::Column::Runner.eq(runner))
+            .filter(rows::cached_image::Column::UsedAt.eq(LEAVING))
+            .all(&self.db.reader)
+            .await
+            .context("list leaving images")?;
+        match leaving.into_iter().map(cached_image).find(|image| image.name() == name) {
+            Some(image) => self.forget_cached_image(&image).await,
+            None => Ok(()),
+        }
+    }
+
     /// The projects with a running job: it may be making an image that is not noted yet.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ pub enum Among {
     All,
     /// Only this job, if nobody holds it.
     Job(JobId),
+    /// No other job than the one that was claimed with the same key.
+    Repeated,
 }
 
 impl Lane {
@@ -101,6 +103,9 @@ impl Queue<'_> {
         among: Among,
         now: Timestamp,
     ) -> Result<Option<ClaimedJob>> {
+        if among == Among::Repeated {
+            return Ok(None);
+        }
         let all = Candidates { lane, among, but: &[], of: None };
         if among == Among::All && next(&self.db.reader, all, lease.runner, now).await?.is_none() {
             return Ok(None);

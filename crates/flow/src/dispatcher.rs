@@ -1,0 +1,253 @@
+//! The dispatcher: chooses a runner for each waiting job. The chosen runner is woken, and claims the job itself. So a
+//! choice that turns out wrong costs a wake-up, and no job.
+
+use crate::Flow;
+use anyhow::Result;
+use kozmic_edges::{
+    broker::{Broker, Topic},
+    clock,
+    store::Store,
+};
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    placement::{FreeRunner, place},
+    runner::Runner,
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
+
+/// The most waiting jobs that are looked at for one choice.
+const LOOK: u64 = 500;
+
+/// The time within which a woken runner claims. After that, its jobs are for others until it claims or reports.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The runners that are connected to this server; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Dispatcher {
+    connected: Arc<Mutex<HashMap<String, Connected>>>,
+    numbers: Arc<AtomicU64>,
+}
+
+/// A connected runner.
+struct Connected {
+    /// The number of its connection. A newer connection of the same runner takes the place of an older one.
+    number: u64,
+    /// The runner, as it last reported.
+    runner: Runner,
+    /// The projects that it built.
+    built: BTreeSet<ProjectId>,
+    /// Wakes it.
+    bell: Arc<Notify>,
+    /// The time at which it was woken, if it has not claimed since.
+    woken: Option<Instant>,
+}
+
+/// A decision of people about a connected runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// It takes no more jobs, or takes jobs.
+    Draining(bool),
+    /// It was removed, or a newer connection took the place of this one.
+    Removed,
+}
+
+/// A runner's connection. The runner counts as connected until this is dropped.
+pub(crate) struct Connection {
+    dispatcher: Dispatcher,
+    broker: Broker,
+    name: String,
+    number: u64,
+    bell: Arc<Notify>,
+}
+
+impl Dispatcher {
+    /// Connects a runner that built these projects.
+    pub(crate) fn connect(&self, broker: &Broker, runner: Runner, built: BTreeSet<ProjectId>) -> Connection {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let (name, bell) = (runner.name.clone(), Arc::<Notify>::default());
+        let connected = Connected { number, runner, built, bell: Arc::clone(&bell), woken: None };
+        let before = self.lock().insert(name.clone(), connected);
+        if let Some(before) = before {
+            // Its line hears that its place was taken.
+            before.bell.notify_one();
+        }
+        broker.ring(Topic::Jobs);
+        Connection { dispatcher: self.clone(), broker: broker.clone(), name, number, bell }
+    }
+
+    /// True if a runner is connected.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.lock().contains_key(name)
+    }
+
+    /// The names of the connected runners on other machines.
+    pub(crate) fn remote(&self) -> Vec<String> {
+        let lock = self.lock();
+        lock.values().filter(|it| it.runner.is_remote).map(|it| it.runner.name.clone()).collect()
+    }
+
+    /// Changes a connected runner, because of its report or of a person. If it may have more jobs now, it is woken.
+    pub(crate) fn change(&self, broker: &Broker, name: &str, change: impl FnOnce(&mut Runner)) {
+        if let Some(connected) = self.lock().get_mut(name) {
+            let before = connected.runner.clone();
+            change(&mut connected.runner);
+            if connected.runner == before {
+                return;
+            }
+            connected.woken = None;
+        }
+        broker.ring(Topic::Jobs);
+    }
+
+    /// Follows people's decisions about a connected runner. `known` is the runner as the store has it; none: it was
+    /// removed.
+    pub(crate) fn decide(&self, broker: &Broker, name: &str, known: Option<&Runner>) {
+        let mut lock = self.lock();
+        let Some(connected) = lock.get_mut(name) else { return };
+        let Some(known) = known else {
+            let bell = Arc::clone(&connected.bell);
+            lock.remove(name);
+            bell.notify_one();
+            return;
+        };
+        let is_new =
+            connected.runner.is_draining != known.is_draining || connected.runner.rules != known.rules;
+        connected.runner.is_draining = known.is_draining;
+        connected.runner.rules = known.rules.clone();
+        if is_new {
+            connected.bell.notify_one();
+            drop(lock);
+            broker.ring(Topic::Jobs);
+        }
+    }
+
+    /// Notes that a runner builds a project now; true if it never did before.
+    pub(crate) fn note_built(&self, name: &str, project: ProjectId) -> bool {
+        self.lock().get_mut(name).is_some_and(|connected| connected.built.insert(project))
+    }
+
+    /// The job for a runner that asks for one, and has a free slot.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(crate) async fn choice(&self, store: &Store, name: &str, now: Timestamp) -> Result<Option<JobId>> {
+        let free = self.free(Some(name));
+        let choose = async |limit| {
+            let waiting = store.queue().waiting(now, limit).await?;
+            let chosen = place(&waiting, &free).into_iter().find(|(_, runner)| *runner == name);
+            anyhow::Ok((chosen.map(|(job, _)| job), waiting.len() as u64))
+        };
+        // Mostly the runner is alone, and may have the oldest job.
+        if free.len() == 1 {
+            let (chosen, waiting) = choose(1).await?;
+            if chosen.is_some() || waiting == 0 {
+                return Ok(chosen);
+            }
+        }
+        Ok(choose(LOOK).await?.0)
+    }
+
+    pub(crate) async fn wake(&self, store: &Store, now: Timestamp) -> Result<()> {
+        let free = self.free(None);
+        if let [one] = free.as_slice() {
+            self.ring(&one.name);
+            return Ok(());
+        }
+        let waiting = if free.is_empty() { Vec::new() } else { store.queue().waiting(now, LOOK).await? };
+        for (_, name) in place(&waiting, &free) {
+            self.ring(name);
+        }
+        Ok(())
+    }
+
+    fn ring(&self, name: &str) {
+        if let Some(connected) = self.lock().get_mut(name) {
+            connected.woken.get_or_insert_with(Instant::now);
+            connected.bell.notify_one();
+        }
+    }
+
+    /// The runners with free slots. The one that asks has a free slot, whatever it last reported.
+    fn free(&self, asks: Option<&str>) -> Vec<FreeRunner> {
+        let mut lock = self.lock();
+        if let Some(asking) = asks.and_then(|name| lock.get_mut(name)) {
+            asking.woken = None;
+        }
+        lock.values().filter_map(|connected| connected.free(asks == Some(&connected.runner.name))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Connected>> {
+        self.connected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes runners whenever there may be a job for them.
+pub(crate) async fn forever(flow: Flow) {
+    let Flow { dispatcher, edges, stop, .. } = flow;
+    let mut bell = edges.broker.bell(Topic::Jobs);
+    while !stop.is_cancelled() {
+        if let Err(fault) = dispatcher.wake(&edges.store, clock::now()).await {
+            tracing::warn!(error = format!("{fault:#}"), "runners look for jobs by themselves");
+        }
+        let is_awaited = dispatcher.lock().values().any(|connected| connected.woken.is_some());
+        tokio::select! {
+            () = bell.rung() => {}
+            () = tokio::time::sleep(PATIENCE), if is_awaited => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+impl Connected {
+    fn free(&self, asks: bool) -> Option<FreeRunner> {
+        let runner = &self.runner;
+        let left = usize::try_from(runner.slots - runner.busy).unwrap_or_default();
+        let sleeps = self.woken.is_some_and(|woken| woken.elapsed() >= PATIENCE);
+        let takes_none = runner.is_draining || runner.trouble.is_some() || sleeps;
+        let slots = if asks { left.max(1) } else { left };
+        (slots > 0 && !runner.is_draining && (asks || !takes_none)).then(|| FreeRunner {
+            name: runner.name.clone(),
+            slots,
+            rules: runner.rules.clone(),
+            labels: runner.labels(),
+            projects: self.built.clone(),
+        })
+    }
+}
+
+impl Connection {
+    /// The decisions of people about the runner so far.
+    pub(crate) fn decision(&self) -> Decision {
+        let lock = self.dispatcher.lock();
+        match lock.get(&self.name).filter(|connected| connected.number == self.number) {
+            Some(connected) => Decision::Draining(connected.runner.is_draining),
+            None => Decision::Removed,
+        }
+    }
+
+    /// Waits until there may be a job for the runner, or a decision about it.
+    pub(crate) async fn woken(&self) {
+        self.bell.notified().await;
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let mut lock = self.dispatcher.lock();
+        if lock.get(&self.name).is_some_and(|connected| connected.number == self.number) {
+            lock.remove(&self.name);
+        }
+        drop(lock);
+        // Jobs that were chosen for this runner are for others now.
+        self.broker.ring(Topic::Jobs);
+    }
+}

@@ -1,0 +1,139 @@
+//! Runners on other machines get the jobs that they may have, and lose what they had not begun if they fall silent.
+
+use super::{BEAT, forever};
+use crate::{
+    coordinator::{Here, Patient},
+    samples::Installation,
+};
+use kozmic_edges::{clock, store::NewRunner};
+use kozmic_model::{
+    ids::JobId,
+    job::Job,
+    runner::{RunnerFacts, RunnerRules},
+    status::Status,
+};
+use kozmic_remote::{Connection, Push, Registry, RunnerHello, RunnerToken};
+use kozmic_runner::{
+    coordinator::{Coordinator, State},
+    new_key,
+    order::Order,
+};
+use std::sync::Arc;
+
+/// A runner on another machine that is connected.
+struct Remote {
+    token: RunnerToken,
+    line: Box<dyn Connection>,
+    coordinator: Arc<dyn Coordinator>,
+}
+
+impl Installation {
+    /// Adds a runner with these labels, and connects it.
+    async fn remote(&self, title: &str, labels: &str) -> Remote {
+        let token = RunnerToken::random();
+        let rules = RunnerRules { labels: labels.parse().unwrap(), ..RunnerRules::default() };
+        let fingerprint = token.fingerprint();
+        let new = NewRunner { name: token.name(), title, fingerprint: &fingerprint, rules: &rules };
+        assert!(self.flow.edges.store.runners().add(new, clock::now()).await.unwrap());
+        self.line(token).await
+    }
+
+    async fn line(&self, token: RunnerToken) -> Remote {
+        let registry = self.flow.remote_runners();
+        let known = registry.authenticate(&token).await.unwrap().expect("it was added");
+        let state = State { slots: 2, busy: 0, trouble: None };
+        let hello = RunnerHello { features: Vec::new(), facts: RunnerFacts::default(), state };
+        let line = registry.connect(&known, hello).await.unwrap();
+        Remote { token, line, coordinator: registry.coordinator(&known) }
+    }
+
+    async fn job(&self, id: JobId) -> Job {
+        self.flow.edges.store.builds().job_by_id(id).await.unwrap().unwrap()
+    }
+}
+
+async fn claim(coordinator: &dyn Coordinator) -> Option<Order> {
+    coordinator.claim(&new_key()).await.unwrap()
+}
+
+fn own(office: &Installation) -> Patient {
+    Patient(Here::new(&office.flow))
+}
+
+#[tokio::test]
+async fn a_job_is_given_only_to_a_runner_with_its_labels() {
+    let office = Installation::new().await;
+    let here = own(&office);
+    let gpu = office.enqueue_labelled("gpu").await;
+    let plain = office.enqueue().await;
+    assert_eq!(claim(&here).await.unwrap().attempt.job, plain, "the older one is for others");
+    assert!(claim(&here).await.is_none());
+    let there = office.remote("far", "gpu, ssd").await;
+    assert_eq!(claim(there.coordinator.as_ref()).await.unwrap().attempt.job, gpu);
+}
+
+#[tokio::test]
+async fn a_job_wakes_the_runner_that_built_its_project_and_no_other() {
+    let office = Installation::new().await;
+    let (mut one, two) = (office.remote("one", "").await, office.remote("two", "").await);
+    let first = office.enqueue().await;
+    // Of two equals the one with the first name would get it; the other is the first to ask only for the next job.
+    let (knows, other) = if one.token.name() < two.token.name() { (&one, &two) } else { (&two, &one) };
+    let order = claim(knows.coordinator.as_ref()).await.unwrap();
+    assert_eq!(order.attempt.job, first);
+    let second = office.enqueue().await;
+    assert!(claim(other.coordinator.as_ref()).await.is_none(), "the one that knows the project is free");
+    assert_eq!(claim(knows.coordinator.as_ref()).await.unwrap().attempt.job, second);
+    drop(two);
+    office.flow.dispatcher.wake(&office.flow.edges.store, clock::now()).await.unwrap();
+    assert_eq!(one.line.next().await, Some(Push::Wake));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_runner_loses_the_jobs_that_it_had_not_begun() {
+    let office = Installation::new().await;
+    let there = office.remote("far", "").await;
+    let job = office.enqueue().await;
+    claim(there.coordinator.as_ref()).await.unwrap();
+    assert_eq!(office.job(job).await.status, Status::Pending);
+    drop(there.line);
+    while office.job(job).await.status == Status::Pending {
+        tokio::time::advance(BEAT).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(office.job(job).await.status, Status::Enqueued);
+    assert_eq!(office.job(job).await.interruptions, 0);
+    assert!(claim(&own(&office)).await.is_some());
+}
+
+#[tokio::test]
+async fn a_removed_runner_is_hung_up_on_and_refused() {
+    let office = Installation::new().await;
+    let Remote { token, mut line, .. } = office.remote("far", "").await;
+    let looks = tokio::spawn(forever(office.flow.clone()));
+    let removed = office.flow.edges.store.runners().remove(token.name(), false, clock::now()).await.unwrap();
+    assert!(matches!(removed, kozmic_edges::store::Removed::Done(_)));
+    while line.next().await.is_some() {}
+    assert!(office.flow.remote_runners().authenticate(&token).await.unwrap().is_none());
+    office.flow.stop.cancel();
+    looks.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_drained_runner_hears_of_it_and_gets_no_job() {
+    let office = Installation::new().await;
+    let mut there = office.remote("far", "").await;
+    let looks = tokio::spawn(forever(office.flow.clone()));
+    let set = async |drains| {
+        office.flow.edges.store.runners().set_draining(there.token.name(), drains).await.unwrap();
+    };
+    set(true).await;
+    while there.line.next().await != Some(Push::Drain(true)) {}
+    office.enqueue().await;
+    assert!(claim(there.coordinator.as_ref()).await.is_none());
+    set(false).await;
+    while there.line.next().await != Some(Push::Drain(false)) {}
+    assert!(claim(there.coordinator.as_ref()).await.is_some());
+    office.flow.stop.cancel();
+    looks.await.unwrap();
+}

@@ -1,0 +1,115 @@
+//! `kozmic runner`: runs jobs of a server on another machine, until a signal ends it. Running containers go on, and the
+//! next start takes them up again.
+
+use super::serve::signals;
+use crate::{data_dir::DataDir, failure::Failure, settings::Settings, version::VERSION, wire};
+use anyhow::{Context, anyhow};
+use clap::Args;
+use kozmic_edges::{
+    engine::{Engine, docker::DockerEngine},
+    git::Mirrors,
+    logs::Logs,
+};
+use kozmic_model::runner::RunnerFacts;
+use kozmic_remote::{Access, Away, Introduction, RunnerToken};
+use kozmic_runner::{OpenRunner, Runner, Tools, coordinator::Coordinator, turns::Turns};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+/// Time for unfinished steps to end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Arguments of the command.
+#[derive(Args)]
+pub(crate) struct RunnerArguments {
+    /// The server's address, as browsers have it.
+    #[arg(long, env = "KOZMIC_SERVER_URL", value_name = "URL")]
+    server: Url,
+    /// The file with the runner's token, as `kozmic runners add` printed it.
+    #[arg(long, env = "KOZMIC_RUNNER_TOKEN_FILE", value_name = "FILE")]
+    token_file: PathBuf,
+}
+
+/// Runs jobs until SIGTERM or SIGINT.
+#[expect(clippy::print_stdout, reason = "who starts a runner by hand or from a script waits for this line")]
+pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> Result<ExitCode, Failure> {
+    let dir = DataDir::take(&settings.server.data_dir)?;
+    let token = token(&arguments.token_file)?;
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let ended = signals(stop.clone())?;
+    let tools = tools(&settings, &dir)?;
+    let own = introduction(&settings, tools.engine.as_ref()).await;
+    let (name, server) = (token.name().to_owned(), arguments.server.clone());
+    let away =
+        Away::open(Access { server: server.clone(), token }, own, tools.logs.clone(), &stop, tasks.clone());
+    let away = Arc::new(away?);
+    println!("Kozmic's runner {name} works for {server}");
+    tracing::info!(version = VERSION, runner = name, %server, "running");
+    let runner_settings = wire::runner_settings(&settings, &dir, &name);
+    let runner = Runner::new(
+        Arc::clone(&away) as Arc<dyn Coordinator>,
+        tools,
+        runner_settings,
+        stop.clone(),
+        tasks.clone(),
+    );
+    tokio::select! {
+        open = runner.open() => work(open, away, &tasks, stop.clone()),
+        () = stop.cancelled() => {}
+    }
+    stop.cancelled().await;
+    tasks.close();
+    if tokio::time::timeout(FAREWELL, tasks.wait()).await.is_err() {
+        tracing::warn!("some steps did not end in time; the next start goes on with them");
+    }
+    ended.abort();
+    tracing::info!("stopped; running containers go on and are found again");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn work(open: OpenRunner, away: Arc<Away>, tasks: &TaskTracker, stop: CancellationToken) {
+    tasks.spawn(open.clone().beat());
+    tasks.spawn(open.clone().sweep());
+    tasks.spawn(tidy_if_asked(open.clone(), away, stop));
+    tasks.spawn(open.work());
+}
+
+/// Removes surplus images whenever the server asks for that.
+async fn tidy_if_asked(open: OpenRunner, away: Arc<Away>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = away.images_are_to_be_removed() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(fault) = open.tidy().await {
+            tracing::warn!(error = format!("{fault:#}"), "surplus images could not be removed");
+        }
+    }
+}
+
+fn token(file: &PathBuf) -> anyhow::Result<RunnerToken> {
+    let text = crate::settings::read_file(file).map_err(|fault| anyhow!("{}: {fault}", file.display()))?;
+    text.trim().parse().with_context(|| format!("read the token in {}", file.display()))
+}
+
+fn tools(settings: &Settings, dir: &DataDir) -> anyhow::Result<Tools> {
+    let mirrors = dir.join("mirrors");
+    Ok(Tools {
+        engine: Arc::new(DockerEngine::new(settings.docker.clone())),
+        mirrors: Mirrors::open(mirrors).context("make the directory of mirrors")?,
+        logs: Logs::open(dir.join("logs"))?,
+        room: wire::room(settings, dir),
+        turns: Turns::default(),
+    })
+}
+
+async fn introduction(settings: &Settings, engine: &dyn Engine) -> Introduction {
+    let facts = RunnerFacts {
+        architecture: Some(std::env::consts::ARCH.to_owned()),
+        engine: engine.version().await.ok(),
+        version: Some(VERSION.to_owned()),
+        ..RunnerFacts::default()
+    };
+    Introduction { features: Vec::new(), facts, slots: settings.runner.concurrency }
+}
