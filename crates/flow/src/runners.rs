@@ -123,25 +123,32 @@ async fn renew(flow: &Flow, name: &str) -> Result<()> {
     flow.edges.store.queue().renew_leases(name, flow.settings.lease(clock::now())).await
 }
 
-/// Lets the jobs of a runner that has begun none of their scripts wait again, unless the runner is connected soon.
+/// Expects a runner back within a while, and otherwise loses it.
 fn expect(flow: &Flow, name: String) {
     let flow = flow.clone();
     flow.tasks.clone().spawn(async move {
-        if !flow.pause(REMOTE_SILENCE).await || flow.dispatcher.has(&name) {
-            return;
+        if flow.pause(REMOTE_SILENCE).await {
+            lose(&flow, &name).await;
         }
-        match flow.edges.store.queue().give_back_unbegun(&name, clock::now()).await {
-            Ok(jobs) if jobs.is_empty() => {}
-            Ok(jobs) => {
-                tracing::warn!(jobs = jobs.len(), "a runner is silent: what it had not begun waits again")
-            }
-            Err(fault) => {
-                tracing::warn!(error = format!("{fault:#}"), "a silent runner's jobs wait for its lease")
-            }
-        }
-        flow.edges.broker.ring(Topic::Jobs);
-        flow.edges.broker.ring(Topic::Projects);
     });
+}
+
+/// Lets the jobs wait again that a runner has not begun, unless it is connected.
+async fn lose(flow: &Flow, name: &str) {
+    if flow.dispatcher.has(name) {
+        return;
+    }
+    match flow.edges.store.queue().give_back_unbegun(name, clock::now()).await {
+        Ok(jobs) if jobs.is_empty() => {}
+        Ok(jobs) => {
+            tracing::warn!(jobs = jobs.len(), "a runner is silent: what it had not begun waits again")
+        }
+        Err(fault) => {
+            tracing::warn!(error = format!("{fault:#}"), "a silent runner's jobs wait for its lease")
+        }
+    }
+    flow.edges.broker.ring(Topic::Jobs);
+    flow.edges.broker.ring(Topic::Projects);
 }
 
 async fn built_by(flow: &Flow, name: &str) -> Result<BTreeSet<ProjectId>> {

@@ -241,7 +241,7 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         network: network(source)?,
         memory: match source.parse("docker_memory_limit", values::memory)? {
             Some(limit) => limit,
-            None => MemoryLimit::Share(concurrency(source)?),
+            None => MemoryLimit::Share(concurrency(source)?.max(1)),
         },
         millicores: source.parse("docker_cpu_limit", values::millicores)?,
         processes: source.required("docker_process_limit", values::processes)?,
@@ -284,8 +284,13 @@ fn lease(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// The number of jobs at once. None: all jobs are for other machines.
+fn slots(text: &str) -> Result<usize, &'static str> {
+    if text == "0" { Ok(0) } else { values::count(text).map_err(|_| "a number from 0 to 1000") }
+}
+
 fn concurrency(source: &Source) -> Result<usize, SettingsFault> {
-    Ok(source.parse("runner_concurrency", values::count)?.unwrap_or_else(processors))
+    Ok(source.parse("runner_concurrency", slots)?.unwrap_or_else(processors))
 }
 
 /// Directory in which Docker's own tools look for certificates, if the engine is reached with TLS.

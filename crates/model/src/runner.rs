@@ -75,6 +75,11 @@ impl Runner {
         now.since(self.seen_at) >= longest
     }
 
+    /// True if it is the server's own, and the settings give it no slots: all jobs are for other machines.
+    pub fn is_off(&self) -> bool {
+        self.slots == 0 && !self.is_remote
+    }
+
     /// The reason why it may not have a job of a class; none if it may.
     pub fn refuses(&self, class: &JobClass) -> Option<Refusal> {
         self.rules.refuses(&self.labels(), class)
@@ -83,7 +88,8 @@ impl Runner {
 
 /// The reason why no job can start on any of these runners, in a sentence; none if a job can start.
 pub fn trouble(runners: &[Runner], now: Timestamp) -> Option<String> {
-    let alive = runners.iter().filter(|runner| !runner.is_silent(now)).collect::<Vec<_>>();
+    let on = runners.iter().filter(|runner| !runner.is_off());
+    let alive = on.filter(|runner| !runner.is_silent(now)).collect::<Vec<_>>();
     if alive.is_empty() {
         return Some("No runner is at work: jobs wait until one is.".to_owned());
     }
@@ -122,6 +128,14 @@ mod tests {
         let both = [draining, runner(Some("No engine."), 99_000)];
         assert!(trouble(&both[..1], now).unwrap().starts_with("All runners were told"));
         assert_eq!(trouble(&both, now).unwrap(), "No engine.");
+    }
+
+    #[test]
+    fn the_servers_own_runner_without_slots_does_not_count() {
+        let (now, off) = (Timestamp(100_000), Runner { slots: 0, ..runner(Some("No engine."), 99_000) });
+        assert!(trouble(std::slice::from_ref(&off), now).unwrap().starts_with("No runner is at work"));
+        let far = Runner { is_remote: true, ..runner(None, 99_000) };
+        assert_eq!(trouble(&[off, far], now), None);
     }
 
     #[test]

@@ -13,9 +13,9 @@ pub mod contract;
 #[cfg(any(test, feature = "contract"))]
 pub mod ledger;
 mod sweep;
-mod tidy;
 mod run;
 mod claim;
+mod tidy;
 mod attempt;
 mod cache;
 mod program;

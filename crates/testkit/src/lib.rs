@@ -42,6 +42,8 @@ mod program;
 pub mod port;
 pub mod github;
 pub mod server;
+pub mod runner;
+pub mod cable;
 pub mod html;
 pub mod person;
 pub mod live;

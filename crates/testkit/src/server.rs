@@ -140,6 +140,11 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The program.
+    pub fn binary(&self) -> &Path {
+        &self.options.binary
+    }
+
     /// The server's data directory.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
@@ -258,7 +263,7 @@ impl Server {
 }
 
 /// A data directory with the rights that Kozmic itself would give it.
-fn private_dir() -> Result<TempDir> {
+pub(crate) fn private_dir() -> Result<TempDir> {
     let mode = Permissions::from_mode(0o700);
     tempfile::Builder::new()
         .prefix("kozmic-data-")

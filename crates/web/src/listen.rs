@@ -119,6 +119,8 @@ fn refuse(tcp: TcpStream, refusal: Refusal) {
 /// Answers a connection's requests, one after another.
 async fn converse(serving: Arc<Serving>, tcp: TcpStream, peer: SocketAddr, connection: Arc<Connection>) {
     let leave = connection.leave();
+    // A live log has small pieces, and each goes at once. Without this they only come later.
+    let _ = tcp.set_nodelay(true);
     let stream = Stream::new(tcp, serving.times.stall, Arc::clone(&connection));
     let router = serving.router.clone();
     let answer = service_fn(move |request| answer(router.clone(), peer, connection.busy(), request));

@@ -1,6 +1,6 @@
 //! Runners on other machines get the jobs that they may have, and lose what they had not begun if they fall silent.
 
-use super::{BEAT, forever};
+use super::{forever, lose};
 use crate::{
     coordinator::{Here, Patient},
     samples::Installation,
@@ -65,7 +65,7 @@ async fn a_job_is_given_only_to_a_runner_with_its_labels() {
     let office = Installation::new().await;
     let here = own(&office);
     let gpu = office.enqueue_labelled("gpu").await;
-    let plain = office.enqueue().await;
+    let plain = office.enqueue_elsewhere().await;
     assert_eq!(claim(&here).await.unwrap().attempt.job, plain, "the older one is for others");
     assert!(claim(&here).await.is_none());
     let there = office.remote("far", "gpu, ssd").await;
@@ -89,18 +89,16 @@ async fn a_job_wakes_the_runner_that_built_its_project_and_no_other() {
     assert_eq!(one.line.next().await, Some(Push::Wake));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_silent_runner_loses_the_jobs_that_it_had_not_begun() {
     let office = Installation::new().await;
     let there = office.remote("far", "").await;
     let job = office.enqueue().await;
     claim(there.coordinator.as_ref()).await.unwrap();
     assert_eq!(office.job(job).await.status, Status::Pending);
-    drop(there.line);
-    while office.job(job).await.status == Status::Pending {
-        tokio::time::advance(BEAT).await;
-        tokio::task::yield_now().await;
-    }
+    let name = there.token.name().to_owned();
+    drop(there);
+    lose(&office.flow, &name).await;
     assert_eq!(office.job(job).await.status, Status::Enqueued);
     assert_eq!(office.job(job).await.interruptions, 0);
     assert!(claim(&own(&office)).await.is_some());

@@ -32,7 +32,6 @@ pub(crate) struct RunnerArguments {
 }
 
 /// Runs jobs until SIGTERM or SIGINT.
-#[expect(clippy::print_stdout, reason = "who starts a runner by hand or from a script waits for this line")]
 pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
     let token = token(&arguments.token_file)?;
@@ -44,8 +43,8 @@ pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> R
     let away =
         Away::open(Access { server: server.clone(), token }, own, tools.logs.clone(), &stop, tasks.clone());
     let away = Arc::new(away?);
-    println!("Kozmic's runner {name} works for {server}");
-    tracing::info!(version = VERSION, runner = name, %server, "running");
+    tracing::info!(version = VERSION, runner = name, %server, "connecting");
+    tasks.spawn(tell_when_connected(Arc::clone(&away), server, stop.clone()));
     let runner_settings = wire::runner_settings(&settings, &dir, &name);
     let runner = Runner::new(
         Arc::clone(&away) as Arc<dyn Coordinator>,
@@ -66,6 +65,15 @@ pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> R
     ended.abort();
     tracing::info!("stopped; running containers go on and are found again");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a line at the first connection.
+#[expect(clippy::print_stdout, reason = "who starts a runner by hand or from a script waits for this line")]
+async fn tell_when_connected(away: Arc<Away>, server: Url, stop: CancellationToken) {
+    tokio::select! {
+        _ = away.welcomed() => println!("Kozmic's runner is connected to {server}"),
+        () = stop.cancelled() => {}
+    }
 }
 
 fn work(open: OpenRunner, away: Arc<Away>, tasks: &TaskTracker, stop: CancellationToken) {

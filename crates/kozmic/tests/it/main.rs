@@ -37,6 +37,7 @@ mod caching;
 mod registries;
 mod private;
 mod interruptions;
+mod runners;
 mod awkward_scripts;
 mod disks;
 mod engine_gone;

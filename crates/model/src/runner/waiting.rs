@@ -5,15 +5,16 @@ use crate::{label::Labels, time::Timestamp};
 
 /// The reason why a job of a class still waits, in a sentence.
 pub fn why_waiting(runners: &[Runner], class: &JobClass, now: Timestamp) -> String {
+    let runners = runners.iter().filter(|runner| !runner.is_off()).collect::<Vec<_>>();
     if runners.is_empty() {
-        return silence(runners.iter(), "a runner", now);
+        return silence(runners.into_iter(), "a runner", now);
     }
     let refusals = runners.iter().filter_map(|runner| runner.refuses(class)).collect::<Vec<_>>();
     if refusals.len() == runners.len() {
         let wanted = wanted(&class.labels);
-        return format!("Waits for {wanted}: {}.", lacking(runners, &class.labels, &refusals));
+        return format!("Waits for {wanted}: {}.", lacking(&runners, &class.labels, &refusals));
     }
-    let able = runners.iter().filter(|runner| runner.refuses(class).is_none()).collect::<Vec<_>>();
+    let able = runners.into_iter().filter(|runner| runner.refuses(class).is_none()).collect::<Vec<_>>();
     why_none_of(&able, &wanted(&class.labels), now)
 }
 
@@ -27,7 +28,7 @@ fn wanted(labels: &Labels) -> String {
 }
 
 /// The reason why each runner refuses a job.
-fn lacking(runners: &[Runner], labels: &Labels, refusals: &[Refusal]) -> String {
+fn lacking(runners: &[&Runner], labels: &Labels, refusals: &[Refusal]) -> String {
     let known = runners.iter().fold(Labels::default(), |known, runner| known.with(&runner.labels()));
     let unknown = labels.without(&known);
     if !unknown.is_empty() {

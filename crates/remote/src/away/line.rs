@@ -142,7 +142,7 @@ fn take(shared: &Shared, heard: FromServer) -> Option<Ended> {
         FromServer::Wake => shared.woken.notify_one(),
         FromServer::Images => shared.images.notify_one(),
         FromServer::Drain { on } => {
-            shared.is_draining.send_replace(on);
+            shared.note_draining(on);
             shared.woken.notify_one();
         }
         FromServer::Over => return Some(Ended::Over),
@@ -202,6 +202,15 @@ impl Shared {
         self.welcome.send_replace(Some(welcome));
         self.note_trouble(None);
         self.woken.notify_one();
+    }
+
+    fn note_draining(&self, on: bool) {
+        let has_changed = self.is_draining.send_replace(on) != on;
+        match on {
+            _ if !has_changed => {}
+            true => tracing::info!("this runner takes no more jobs, until an operator resumes it"),
+            false => tracing::info!("this runner takes jobs again"),
+        }
     }
 
     /// Notes the reason why the server cannot be reached, and logs it once.

@@ -28,7 +28,7 @@ const OF_EVENTS: [&str; 5] = ["\"push\"", "\"pull_request\"", "\"ping\"", "\"syn
 const NAME: &str = "GitHub";
 
 /// Words of Kozmic's own that are spelled like a forge's: file, word, meaning.
-const OWN: [(&str, &str, &str); 7] = [
+const OWN: [(&str, &str, &str); 8] = [
     ("model/src/event.rs", "\"push\"", "a value of KOZMIC_EVENT"),
     ("model/src/event.rs", "\"pull_request\"", "a value of KOZMIC_EVENT"),
     ("model/src/job.rs", "\"push\"", "a reason of a cancellation, in the database"),
@@ -36,6 +36,7 @@ const OWN: [(&str, &str, &str); 7] = [
     ("model/src/git.rs", "/pull/", "the name of a pull request's ref in the database and in KOZMIC_REF"),
     ("edges/src/store/schema/m0011_forks.rs", "\"pull_request\"", "a column"),
     ("edges/src/store/schema/m0011_forks.rs", "/pull/", "the name of a ref in the database"),
+    ("edges/src/store/schema/m0018_runners.rs", "/pull/", "the name of a ref in the database"),
 ];
 
 /// A file of the program, by its path below `crates/`, without its comments and its tests.
