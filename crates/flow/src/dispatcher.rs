@@ -10,7 +10,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     ids::{JobId, ProjectId},
-    placement::{FreeRunner, place},
+    placement::{FreeRunner, WaitingJob, place},
     runner::Runner,
     time::Timestamp,
 };
@@ -49,6 +49,8 @@ struct Connected {
     bell: Arc<Notify>,
     /// The time at which it was woken, if it has not claimed since.
     woken: Option<Instant>,
+    /// The time of its last sign of life.
+    heard: Instant,
 }
 
 /// A decision of people about a connected runner.
@@ -74,7 +76,8 @@ impl Dispatcher {
     pub(crate) fn connect(&self, broker: &Broker, runner: Runner, built: BTreeSet<ProjectId>) -> Connection {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (name, bell) = (runner.name.clone(), Arc::<Notify>::default());
-        let connected = Connected { number, runner, built, bell: Arc::clone(&bell), woken: None };
+        let connected =
+            Connected { number, runner, built, bell: Arc::clone(&bell), woken: None, heard: Instant::now() };
         let before = self.lock().insert(name.clone(), connected);
         if let Some(before) = before {
             // Its line hears that its place was taken.
@@ -93,6 +96,20 @@ impl Dispatcher {
     pub(crate) fn remote(&self) -> Vec<String> {
         let lock = self.lock();
         lock.values().filter(|it| it.runner.is_remote).map(|it| it.runner.name.clone()).collect()
+    }
+
+    /// Notes a sign of life of a runner.
+    pub(crate) fn hear(&self, name: &str) {
+        if let Some(connected) = self.lock().get_mut(name) {
+            connected.heard = Instant::now();
+        }
+    }
+
+    /// The names of the connected runners on other machines that gave a sign of life within this time.
+    pub(crate) fn heard_within(&self, time: Duration) -> Vec<String> {
+        let lock = self.lock();
+        let heard = lock.values().filter(|it| it.runner.is_remote && it.heard.elapsed() <= time);
+        heard.map(|it| it.runner.name.clone()).collect()
     }
 
     /// Changes a connected runner, because of its report or of a person. If it may have more jobs now, it is woken.
@@ -142,18 +159,27 @@ impl Dispatcher {
     pub(crate) async fn choice(&self, store: &Store, name: &str, now: Timestamp) -> Result<Option<JobId>> {
         let free = self.free(Some(name));
         let choose = async |limit| {
-            let waiting = store.queue().waiting(now, limit).await?;
+            let waiting = self.claimable(store, now, limit).await?;
             let chosen = place(&waiting, &free).into_iter().find(|(_, runner)| *runner == name);
             anyhow::Ok((chosen.map(|(job, _)| job), waiting.len() as u64))
         };
         // Mostly the runner is alone, and may have the oldest job.
         if free.len() == 1 {
-            let (chosen, waiting) = choose(1).await?;
-            if chosen.is_some() || waiting == 0 {
+            let (chosen, _) = choose(1).await?;
+            if chosen.is_some() {
                 return Ok(chosen);
             }
         }
         Ok(choose(LOOK).await?.0)
+    }
+
+    /// The oldest jobs that a runner may claim. A connected runner keeps its jobs, even if their leases could not be
+    /// renewed while the database was away.
+    async fn claimable(&self, store: &Store, now: Timestamp, limit: u64) -> Result<Vec<WaitingJob>> {
+        let mut waiting = store.queue().waiting(now, limit).await?;
+        let connected = self.lock();
+        waiting.retain(|job| job.lost_by.as_ref().is_none_or(|runner| !connected.contains_key(runner)));
+        Ok(waiting)
     }
 
     pub(crate) async fn wake(&self, store: &Store, now: Timestamp) -> Result<()> {
@@ -162,7 +188,7 @@ impl Dispatcher {
             self.ring(&one.name);
             return Ok(());
         }
-        let waiting = if free.is_empty() { Vec::new() } else { store.queue().waiting(now, LOOK).await? };
+        let waiting = if free.is_empty() { Vec::new() } else { self.claimable(store, now, LOOK).await? };
         for (_, name) in place(&waiting, &free) {
             self.ring(name);
         }

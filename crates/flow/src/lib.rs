@@ -162,6 +162,7 @@ impl Flow {
     /// Starts all background work: deliveries, jobs, the lanes of the outbox, cleaning up.
     pub async fn start(&self) {
         publish::clear(self).await;
+        runners::begin(self).await;
         let runner = self.runner();
         let open = runner.open().await;
         self.keep("runner's beat", {

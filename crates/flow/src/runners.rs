@@ -17,11 +17,13 @@ use kozmic_model::{ids::ProjectId, runner::REMOTE_SILENCE};
 use kozmic_remote::{Connection, Installation, KnownRunner, Registry, RunnerHello, RunnerToken};
 use kozmic_runner::coordinator::Coordinator;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Interval at which all connected runners are noted as seen, and people's decisions about them are looked for.
 const BEAT: Duration = Duration::from_secs(2);
 
-/// The number of beats after which leases are renewed.
+/// The part of a lease after which it is renewed. A runner without contact gives its jobs up after two thirds, and the
+/// lease that is left then must be longer.
 const RENEWAL: u32 = 10;
 
 /// The runners on other machines, as the routes for them see the server.
@@ -78,23 +80,35 @@ impl Registry for RemoteRunners {
 
 /// Looks after the connected runners until everything stops.
 pub(crate) async fn forever(flow: Flow) {
-    if let Err(fault) = begin(&flow).await {
-        tracing::warn!(error = format!("{fault:#}"), "the runners of before cannot be looked after");
-    }
-    let mut beats = 0_u32;
+    let mut renewed = None::<Instant>;
     while flow.pause(BEAT).await {
-        if let Err(fault) = beat(&flow, beats % RENEWAL == 0).await {
-            tracing::warn!(error = format!("{fault:#}"), "runners cannot be looked after");
+        let renews = renewed.is_none_or(|at| at.elapsed() >= flow.settings.lease / RENEWAL);
+        match beat(&flow, renews).await {
+            Ok(()) if renews => renewed = Some(Instant::now()),
+            Ok(()) => {}
+            Err(fault) => {
+                renewed = None;
+                tracing::warn!(error = format!("{fault:#}"), "runners cannot be looked after");
+            }
         }
-        beats = beats.wrapping_add(1);
     }
 }
 
-/// Keeps all jobs with the runners that had them when the server stopped: nobody could beat meanwhile.
-async fn begin(flow: &Flow) -> Result<()> {
+/// Keeps all jobs with the runners that had them when the server stopped: nobody could beat meanwhile. This must happen
+/// before any runner claims.
+pub(crate) async fn begin(flow: &Flow) {
+    while let Err(fault) = keep_all(flow).await {
+        tracing::warn!(error = format!("{fault:#}"), "the runners of before cannot be looked after yet");
+        if !flow.pause(BEAT).await {
+            return;
+        }
+    }
+}
+
+async fn keep_all(flow: &Flow) -> Result<()> {
     for runner in flow.edges.store.runners().runners().await?.into_iter().filter(|runner| runner.is_remote) {
         renew(flow, &runner.name).await?;
-        expect(flow, runner.name);
+        expect(flow, runner.name, Instant::now());
     }
     Ok(())
 }
@@ -105,10 +119,11 @@ async fn beat(flow: &Flow, renews: bool) -> Result<()> {
         return Ok(());
     }
     let store = &flow.edges.store;
-    let list = names.iter().map(String::as_str).collect::<Vec<_>>();
+    let heard = flow.dispatcher.heard_within(BEAT * 11 / 10);
+    let list = heard.iter().map(String::as_str).collect::<Vec<_>>();
     store.runners().note_seen(&list, clock::now()).await?;
     if renews {
-        for name in &names {
+        for name in &heard {
             renew(flow, name).await?;
         }
     }
@@ -123,11 +138,25 @@ async fn renew(flow: &Flow, name: &str) -> Result<()> {
     flow.edges.store.queue().renew_leases(name, flow.settings.lease(clock::now())).await
 }
 
-/// Expects a runner back within a while, and otherwise loses it.
-fn expect(flow: &Flow, name: String) {
+/// Notes when a runner whose connection ended was last heard of, and expects it back.
+fn hung_up(flow: &Flow, name: String, heard: Instant) {
+    let (flow, of) = (flow.clone(), name.clone());
+    let tasks = flow.tasks.clone();
+    expect(&flow, name, heard);
+    tasks.spawn(async move {
+        let seen_at = clock::now().before(heard.elapsed());
+        if let Err(fault) = flow.edges.store.runners().note_seen(&[&of], seen_at).await {
+            tracing::warn!(error = format!("{fault:#}"), "a runner's last word cannot be noted");
+        }
+        flow.edges.broker.ring(Topic::Projects);
+    });
+}
+
+/// Expects a runner back within a while after its last sign of life, and otherwise loses it.
+fn expect(flow: &Flow, name: String, heard: Instant) {
     let flow = flow.clone();
     flow.tasks.clone().spawn(async move {
-        if flow.pause(REMOTE_SILENCE).await {
+        if flow.pause(REMOTE_SILENCE.saturating_sub(heard.elapsed())).await {
             lose(&flow, &name).await;
         }
     });

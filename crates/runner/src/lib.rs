@@ -35,9 +35,9 @@ pub mod work;
 mod job_log;
 pub mod shelf;
 pub mod turns;
+pub mod stop;
 pub mod coordinator;
 pub mod order;
-pub mod stop;
 pub mod words;
 
 pub use checkout::fetched;

@@ -74,12 +74,13 @@ async fn held(runner: &Runner) -> Vec<Order> {
 pub(crate) async fn forever(desk: Desk) {
     let (stop, mut claims) = (desk.runner.stop.clone(), Claims::new());
     while !stop.is_cancelled() {
-        let permit = tokio::select! {
-            permit = Arc::clone(&desk.slots).acquire_owned() => permit.expect("the slots are never closed"),
+        // Only this loop takes slots, so a free one stays free. It counts as busy only with a job in it.
+        tokio::select! {
+            free = desk.slots.acquire() => drop(free),
             () = stop.cancelled() => return,
-        };
+        }
         match claims.next(&desk).await {
-            Ok(Some(order)) => begin(&desk, order, permit).await,
+            Ok(Some(order)) => begin(&desk, order).await,
             Ok(None) => tokio::select! {
                 () = desk.runner.coordinator.woken() => {}
                 () = tokio::time::sleep(BEAT) => {}
@@ -93,9 +94,10 @@ pub(crate) async fn forever(desk: Desk) {
     }
 }
 
-async fn begin(desk: &Desk, order: Order, permit: OwnedSemaphorePermit) {
+async fn begin(desk: &Desk, order: Order) {
     tracing::info!(job.id = order.attempt.job.0, "a job starts");
-    desk.runner.tasks.spawn(job(desk.clone(), Arc::new(order), Course::default(), Some(permit)));
+    let permit = Arc::clone(&desk.slots).try_acquire_owned().ok();
+    desk.runner.tasks.spawn(job(desk.clone(), Arc::new(order), Course::default(), permit));
     desk.note_now().await;
 }
 

@@ -1,6 +1,6 @@
 //! The line of one runner on another machine, as the server keeps it.
 
-use super::expect;
+use super::hung_up;
 use crate::{
     Flow,
     dispatcher::{Connection as Seat, Decision},
@@ -11,6 +11,7 @@ use kozmic_model::{ids::ProjectId, runner::Runner};
 use kozmic_remote::{Connection, Push};
 use kozmic_runner::coordinator::State;
 use std::collections::BTreeSet;
+use tokio::time::Instant;
 
 /// A connected runner. When this is dropped, the runner is expected back for a while.
 pub(super) struct Connected {
@@ -20,13 +21,15 @@ pub(super) struct Connected {
     /// The last decision that the runner was told.
     is_draining: bool,
     state: Option<State>,
+    /// The time of its last sign of life.
+    heard: Instant,
 }
 
 impl Connected {
     pub(super) fn new(flow: &Flow, runner: Runner, built: BTreeSet<ProjectId>) -> Self {
         let name = runner.name.clone();
         let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built);
-        Self { flow: flow.clone(), name, seat, is_draining: false, state: None }
+        Self { flow: flow.clone(), name, seat, is_draining: false, state: None, heard: Instant::now() }
     }
 
     /// Writes a changed state to the database, beside the line.
@@ -72,6 +75,8 @@ impl Connection for Connected {
     }
 
     fn report(&mut self, state: State) {
+        self.heard = Instant::now();
+        self.flow.dispatcher.hear(&self.name);
         if self.state.as_ref() == Some(&state) {
             return;
         }
@@ -87,6 +92,6 @@ impl Connection for Connected {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        expect(&self.flow, self.name.clone());
+        hung_up(&self.flow, self.name.clone(), self.heard);
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use kozmic_edges::{
     engine::{Engine, docker::DockerEngine},
-    git::Mirrors,
+    git::{GitError, Mirrors},
     logs::Logs,
 };
 use kozmic_model::runner::RunnerFacts;
@@ -34,6 +34,12 @@ pub(crate) struct RunnerArguments {
 /// Runs jobs until SIGTERM or SIGINT.
 pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
+    if let Err(fault @ GitError::TooOld { .. }) = Mirrors::version().await {
+        return Err(Failure::other(fault.into()));
+    }
+    if settings.runner.concurrency == 0 {
+        return Err(Failure::other(anyhow!("runner_concurrency is 0: a runner needs at least 1")));
+    }
     let token = token(&arguments.token_file)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let ended = signals(stop.clone())?;
