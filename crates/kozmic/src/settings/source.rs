@@ -15,8 +15,8 @@ use std::{
 /// Prefix of Kozmic's variables.
 const PREFIX: &str = "KOZMIC_";
 
-/// A variable that the command line reads. It is no setting.
-const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
+/// Variables that the command line reads. They are no settings.
+const OF_COMMAND_LINE: [&str; 3] = ["KOZMIC_CONFIG", "KOZMIC_SERVER_URL", "KOZMIC_RUNNER_TOKEN_FILE"];
 
 /// The variables of commands, which are no settings either, by the prefix of each command.
 const OF_COMMANDS: [(&str, &[&str]); 2] = [("KOZMIC_IMPORT_", &OF_IMPORT), ("KOZMIC_MIGRATE_", &OF_MIGRATE)];
@@ -338,7 +338,8 @@ fn unknown_variable(name: String, nearest: String) -> SettingsFault {
 fn of_ours(variable: &OsStr, text: OsString) -> Result<Option<(String, String)>, SettingsFault> {
     let name = variable.to_string_lossy();
     let of_command = OF_COMMANDS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, names)| *names);
-    let is_of_commands = name == CONFIG_VARIABLE || of_command.is_some_and(|names| names.contains(&&*name));
+    let is_of_commands =
+        OF_COMMAND_LINE.contains(&&*name) || of_command.is_some_and(|names| names.contains(&&*name));
     if !name.starts_with(PREFIX) || is_of_commands || is_of_kubernetes(&name) {
         return Ok(None);
     }

@@ -24,7 +24,7 @@ fn an_unknown_name_is_told_with_the_nearest_known_one() {
     assert_eq!(fault, "kozmic.toml: there is no setting \"stal_timeout\"; did you mean \"stall_timeout\"?");
     let fault = Source::from_text("", pairs(&[("KOZMIC_LISTN", "x")])).err().unwrap().to_string();
     assert!(fault.contains("KOZMIC_LISTN") && fault.contains("KOZMIC_LISTEN"), "{fault}");
-    for name in OF_IMPORT.into_iter().chain(OF_MIGRATE) {
+    for name in OF_COMMAND_LINE.into_iter().chain(OF_IMPORT).chain(OF_MIGRATE) {
         assert!(Source::from_text("", pairs(&[(name, "x")])).is_ok(), "{name}");
     }
     let fault = Source::from_text("", pairs(&[("KOZMIC_IMPORT_FORM", "x")])).err().unwrap().to_string();
