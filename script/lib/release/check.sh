@@ -104,7 +104,7 @@ tarball_is_whole() {
   tar --extract --file "$FILES/$name.tar.gz" --directory "$ELSEWHERE"
   [[ $("$UNPACKED/kozmic" --version) == "kozmic $VERSION (${COMMIT:0:7} $COMMIT_DATE)" ]]
   (cd "$UNPACKED" && test -s LICENCES.txt && test -s man/kozmic-serve.1.gz && test -s completions/kozmic.zsh &&
-    grep -q /usr/local/bin/kozmic kozmic.service)
+    grep -q /usr/local/bin/kozmic kozmic.service && grep -q /usr/local/bin/kozmic kozmic-runner.service)
 }
 
 # on_an_old_glibc: Debian 10, whose glibc is 2.28, from Debian's archive; where that cannot be had, Debian 11 with 2.31.

@@ -30,13 +30,15 @@ make_files() {
 
 # make_tarball TARGET PAPERS FILE: nothing in it depends on the day, the place, the order of files or their owner.
 make_tarball() {
-  local name=kozmic-$VERSION-$1 tree=$WORK/tree
+  local name=kozmic-$VERSION-$1 tree=$WORK/tree unit
   rm -rf "$tree"
   mkdir -p "$tree/$name"
   cp "$(program_of "$1")" "$tree/$name/kozmic"
   cp -R "$2/completions" "$2/man" "$2/LICENCES.txt" "$tree/$name/"
   in_source cp LICENSE-MIT LICENSE-APACHE README.md CHANGELOG.md kozmic.example.toml "$tree/$name/"
-  sed 's|/usr/bin/kozmic|/usr/local/bin/kozmic|' "$SOURCE/packaging/kozmic.service" >"$tree/$name/kozmic.service"
+  for unit in kozmic.service kozmic-runner.service; do
+    sed 's|/usr/bin/kozmic|/usr/local/bin/kozmic|' "$SOURCE/packaging/$unit" >"$tree/$name/$unit"
+  done
   tar --create --directory "$tree" --sort=name --format=gnu --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 \
     --numeric-owner --mode=u=rwX,go=rX "$name" | gzip --no-name --best >"$3"
 }

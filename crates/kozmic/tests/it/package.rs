@@ -140,11 +140,13 @@ async fn installed(machine: &Machine) -> Result<()> {
     let rights = machine.shell("stat -c '%a %U:%G %n' /etc/kozmic /etc/kozmic/* /var/lib/kozmic").await?;
     assert_eq!(
         rights,
-        "750 root:kozmic /etc/kozmic\n640 root:kozmic /etc/kozmic/kozmic.toml\n700 kozmic:kozmic /var/lib/kozmic"
+        "750 root:kozmic /etc/kozmic\n640 root:kozmic /etc/kozmic/kozmic.toml\n640 root:kozmic /etc/kozmic/runner.env\n\
+         700 kozmic:kozmic /var/lib/kozmic"
     );
     assert_eq!(machine.code("runuser -u kozmic -- cat /etc/kozmic/kozmic.toml").await?, "0");
     assert_ne!(machine.code("runuser -u nobody -- cat /etc/kozmic/kozmic.toml").await?, "0");
-    machine.shell("test -L /etc/systemd/system/multi-user.target.wants/kozmic.service").await?;
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    machine.shell(&format!("test -L {wants}/kozmic.service; ! ls {wants}/kozmic-runner.service")).await?;
     assert_eq!(machine.deeds().await?, [""; 0], "it is not started before it is set up");
     let version = machine.shell("kozmic --version").await?;
     assert!(version.starts_with(concat!("kozmic ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
@@ -193,7 +195,10 @@ async fn upgraded(machine: &Machine, operations: &mut Play) -> Result<()> {
     operations.run("apt-get install").await?;
     assert_eq!(machine.shell("dpkg-query -W -f '${Version}' kozmic").await?, "99.0.0~rc.1");
     let deeds = machine.deeds().await?;
-    assert!(deeds.iter().any(|deed| deed.contains("restart kozmic.service")), "{deeds:?}");
+    for unit in ["kozmic.service", "kozmic-runner.service"] {
+        let restart = format!("restart {unit}");
+        assert!(deeds.iter().any(|deed| deed.ends_with(&restart)), "{restart}: {deeds:?}");
+    }
     assert!(!deeds.iter().any(|deed| deed.contains("stop")), "it runs until the new one is there: {deeds:?}");
     machine.shell("grep -q '^github_client_id = ' /etc/kozmic/kozmic.toml").await?;
     let kept = machine.shell("cat /var/lib/kozmic/kept; stat -c %a /var/lib/kozmic; id -nG kozmic").await?;
@@ -206,7 +211,7 @@ async fn upgraded(machine: &Machine, operations: &mut Play) -> Result<()> {
 async fn taken_away(machine: &Machine, operations: &mut Play) -> Result<()> {
     machine.shell("dpkg --remove kozmic").await?;
     let deeds = machine.deeds().await?;
-    assert!(deeds.iter().any(|deed| deed.contains("stop kozmic.service")), "{deeds:?}");
+    assert!(deeds.iter().any(|deed| deed.contains("stop kozmic.service kozmic-runner.service")), "{deeds:?}");
     machine.shell("test -e /etc/kozmic/github-client-secret; test -e /var/lib/kozmic/kept").await?;
     // The block would end at its second command, were the directory not there any more.
     let said = operations.run_typing("apt-get purge", "y\n").await?;
