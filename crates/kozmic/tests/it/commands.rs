@@ -13,7 +13,7 @@ use pages::{Block, Mark, blocks, root};
 use std::{env, fs, path::Path};
 
 /// The stories that play blocks, and the pages whose blocks they play. A [`Play`] goes through one of these lines.
-const SCENES: [(&str, &str); 15] = [
+const SCENES: [(&str, &str); 16] = [
     ("installation", "docs/install.md"),
     ("installation", "README.md"),
     ("installation", "docs/operations.md"),
@@ -21,6 +21,7 @@ const SCENES: [(&str, &str); 15] = [
     ("package", "README.md"),
     ("package", "docs/operations.md"),
     ("package", "docs/releases.md"),
+    ("package", "docs/scale.md"),
     ("running", "docs/api.md"),
     ("running", "docs/caching.md"),
     ("running", "docs/install.md"),

@@ -102,25 +102,34 @@ fn every_link_of_a_document_leads_somewhere() -> Result<()> {
     Ok(())
 }
 
-/// The unit is read by systemd's own tool, which finds wrong words, wrong values and missing programs.
+/// The first fenced block of a page that is a unit.
+fn unit_in(page: &str) -> Result<&str> {
+    let unit = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next());
+    unit.context("the page has a unit")
+}
+
+/// Both units are read by systemd's own tool, which finds wrong words, wrong values and missing programs.
 #[test]
-fn the_unit_in_the_installations_page_is_one() -> Result<()> {
-    let page = include_str!("../../../../docs/install.md");
-    let unit = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).context("a unit")?;
-    let packaged = include_str!("../../../../packaging/kozmic.service");
-    assert_eq!(
-        unit,
-        packaged.replace("/usr/bin/kozmic", "/usr/local/bin/kozmic"),
-        "the package's, but for the path"
-    );
+fn the_units_in_the_pages_are_those_of_the_package() -> Result<()> {
+    let (server, runner) =
+        (include_str!("../../../../docs/install.md"), include_str!("../../../../docs/scale.md"));
+    let packaged = [
+        ("kozmic.service", server, include_str!("../../../../packaging/kozmic.service")),
+        ("kozmic-runner.service", runner, include_str!("../../../../packaging/kozmic-runner.service")),
+    ];
     let dir = tempfile::tempdir()?;
-    let file = dir.path().join("kozmic.service");
-    let here = unit.replace("/usr/local/bin/kozmic", env!("CARGO_BIN_EXE_kozmic"));
-    std::fs::write(&file, here)?;
-    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output();
-    let output = output.context("run systemd-analyze: is the package systemd installed?")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let of_ours: Vec<_> = said.lines().filter(|line| line.contains("kozmic.service")).collect();
-    assert!(output.status.success() && of_ours.is_empty(), "{said}");
+    for (name, page, packaged) in packaged {
+        let unit = unit_in(page)?;
+        let installed = packaged.replace("/usr/bin/kozmic", "/usr/local/bin/kozmic");
+        assert_eq!(unit, installed, "{name} is the package's, but for the path");
+        let here = unit.replace("/usr/local/bin/kozmic", env!("CARGO_BIN_EXE_kozmic"));
+        let file = dir.path().join(name);
+        std::fs::write(&file, here)?;
+        let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output();
+        let output = output.context("run systemd-analyze: is the package systemd installed?")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let of_ours: Vec<_> = said.lines().filter(|line| line.contains(name)).collect();
+        assert!(output.status.success() && of_ours.is_empty(), "{said}");
+    }
     Ok(())
 }

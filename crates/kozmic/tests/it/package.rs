@@ -116,6 +116,7 @@ async fn the_package_is_installed_upgraded_and_taken_away() -> Result<()> {
     machine.shell("groupadd --system docker; sha256sum *.deb >SHA256SUMS").await?;
     installed(&machine).await?;
     set_up(&machine).await?;
+    runner_set_up(&machine).await?;
     let mut operations = machine.play("docs/operations.md")?;
     upgraded(&machine, &mut operations).await?;
     taken_away(&machine, &mut operations).await?;
@@ -186,6 +187,35 @@ async fn set_up(machine: &Machine) -> Result<()> {
         said.contains("ok    data directory: /var/lib/kozmic") && said.contains("FAIL  Docker engine"),
         "{said}"
     );
+    Ok(())
+}
+
+/// Starts a runner with the settings of its file until it says for whom it works, as the service's user.
+const RUNNER: &str = r#"
+    install -d -m 0700 -o kozmic /var/lib/kozmic-runner
+    cd /var/lib/kozmic-runner
+    set -a
+    . /etc/kozmic/runner.env
+    KOZMIC_DATA_DIR=$PWD KOZMIC_RUNNER_TOKEN_FILE=/etc/kozmic/runner.token
+    coproc runner { exec setpriv --reuid=kozmic --regid=kozmic --init-groups kozmic runner; }
+    pid=$runner_PID
+    read -r line <&"${runner[0]}"
+    echo "$line"
+    kill "$pid"
+    wait "$pid"
+"#;
+
+async fn runner_set_up(machine: &Machine) -> Result<()> {
+    let mut scale = machine.play("docs/scale.md")?;
+    let token = format!("kzr_{}_{}", "0".repeat(12), "0".repeat(64));
+    scale.run_typing("/etc/kozmic/runner.token", &token).await?;
+    machine.shell(": >/called").await?;
+    scale.run("systemctl enable --now kozmic-runner").await?;
+    scale.end()?;
+    assert_eq!(machine.shell("cat /called; : >/called").await?, "disable kozmic\nenable --now kozmic-runner");
+    machine.shell("sed -i 's/^# KOZMIC_/KOZMIC_/' /etc/kozmic/runner.env").await?;
+    let said = machine.shell(RUNNER).await?;
+    assert!(said.contains("Kozmic's runner 000000000000 works for https://ci.example.com/"), "{said}");
     Ok(())
 }
 
