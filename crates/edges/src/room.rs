@@ -102,6 +102,15 @@ impl Room {
         Ok(format!("{} free, {} kept free{inodes}", size(free(&disk)), self.kept(dir)))
     }
 
+    /// The free and all bytes of the data directory's disk.
+    ///
+    /// # Errors
+    /// The disk cannot be checked.
+    pub fn disk(&self) -> io::Result<(u64, u64)> {
+        let disk = statvfs(self.data_dir())?;
+        Ok((free(&disk), all(&disk)))
+    }
+
     /// Removes the ballast file when the disk is full, so that the database can still store what was promised. Makes it
     /// again when there is room.
     ///

@@ -68,6 +68,8 @@ struct Shared {
     contact: Contact,
     /// The runner's newest state.
     state: watch::Sender<State>,
+    /// The newest facts about its machine.
+    facts: watch::Sender<RunnerFacts>,
     woken: Notify,
     is_draining: watch::Sender<bool>,
     images: Notify,
@@ -94,6 +96,7 @@ impl Away {
     ) -> Result<Self> {
         let stop = stop.child_token();
         let state = State { slots: introduction.slots, busy: 0, trouble: None };
+        let facts = introduction.facts.clone();
         let shared = Arc::new(Shared {
             link: Link::new(access)?,
             logs,
@@ -102,6 +105,7 @@ impl Away {
             uplinks: Uplinks::default(),
             contact: Contact::new(),
             state: watch::Sender::new(state),
+            facts: watch::Sender::new(facts),
             woken: Notify::new(),
             is_draining: watch::Sender::new(false),
             images: Notify::new(),
@@ -119,6 +123,15 @@ impl Away {
         let mut welcome = self.shared.welcome.subscribe();
         let known = welcome.wait_for(Option::is_some).await.ok();
         known.and_then(|known| known.as_ref().map(|welcome| welcome.installation.clone())).unwrap_or_default()
+    }
+
+    /// Tells the server new facts about the machine, unless they are those of before.
+    pub fn note_facts(&self, facts: RunnerFacts) {
+        self.shared.facts.send_if_modified(|known| {
+            let has_changed = *known != facts;
+            *known = facts;
+            has_changed
+        });
     }
 
     /// The reason why the server cannot be reached now, in a sentence; none while it can.

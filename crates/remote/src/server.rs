@@ -70,6 +70,9 @@ pub trait Connection: Send {
 
     /// Notes a beat or a changed state. By its beats the runner keeps its jobs. This must not wait for anything.
     fn report(&mut self, state: State);
+
+    /// Notes changed facts about the runner's machine. This must not wait for anything.
+    fn note_facts(&mut self, facts: RunnerFacts);
 }
 
 /// A message to a runner. Requests to stop an attempt come from [`Coordinator::stopped`].

@@ -34,6 +34,7 @@ pub mod halt;
 pub mod work;
 mod job_log;
 pub mod shelf;
+mod facts;
 pub mod turns;
 pub mod stop;
 pub mod coordinator;
@@ -42,6 +43,7 @@ pub mod words;
 
 pub use checkout::fetched;
 pub use claim::new_key;
+pub use facts::facts;
 pub use run::{OUR_FAULT, finish};
 
 use coordinator::Coordinator;

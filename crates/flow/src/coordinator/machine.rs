@@ -2,17 +2,14 @@
 
 use crate::Flow;
 use kozmic_model::runner::RunnerFacts;
+use kozmic_runner::facts;
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::time::timeout;
 
 /// Time for which facts count. An engine may be upgraded while the server runs.
 const FRESH: Duration = Duration::from_secs(60);
-
-/// Longest wait for the engine's version.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The facts about the machine, as of the last look; none before the first.
 #[derive(Default)]
@@ -31,23 +28,12 @@ impl Machine {
             return;
         }
         let before = known.and_then(|(_, facts)| facts.engine);
-        let facts = facts(flow).await;
+        let facts = facts(flow.edges.engine.as_ref(), &flow.edges.room).await;
         let facts = RunnerFacts { engine: facts.engine.or(before), ..facts };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), facts));
     }
 
     fn known_since(&self) -> Option<(Instant, RunnerFacts)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// The facts now. If the engine does not answer, its version is missing.
-async fn facts(flow: &Flow) -> RunnerFacts {
-    let engine = timeout(PATIENCE, flow.edges.engine.version()).await;
-    RunnerFacts {
-        architecture: Some(std::env::consts::ARCH.to_owned()),
-        engine: engine.ok().and_then(Result::ok),
-        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        ..RunnerFacts::default()
     }
 }

@@ -6,12 +6,15 @@ use crate::{
     dispatcher::{Connection as Seat, Decision},
 };
 use async_trait::async_trait;
-use kozmic_edges::{clock, store::RunnerReport};
-use kozmic_model::{ids::ProjectId, runner::Runner};
+use kozmic_edges::{broker::Topic, clock, store::RunnerReport};
+use kozmic_model::{
+    ids::ProjectId,
+    runner::{Runner, RunnerFacts},
+};
 use kozmic_remote::{Connection, Push};
 use kozmic_runner::coordinator::State;
 use std::collections::BTreeSet;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// A connected runner. When this is dropped, the runner is expected back for a while.
 pub(super) struct Connected {
@@ -20,7 +23,7 @@ pub(super) struct Connected {
     seat: Seat,
     /// The last decision that the runner was told.
     is_draining: bool,
-    state: Option<State>,
+    words: watch::Sender<Words>,
     /// The time of its last sign of life.
     heard: Instant,
 }
@@ -29,29 +32,36 @@ impl Connected {
     pub(super) fn new(flow: &Flow, runner: Runner, built: BTreeSet<ProjectId>) -> Self {
         let name = runner.name.clone();
         let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built);
-        Self { flow: flow.clone(), name, seat, is_draining: false, state: None, heard: Instant::now() }
+        let (words, newest) = watch::channel(Words::default());
+        flow.tasks.spawn(write(flow.clone(), name.clone(), newest));
+        Self { flow: flow.clone(), name, seat, is_draining: false, words, heard: Instant::now() }
     }
+}
 
-    /// Writes a changed state to the database, beside the line.
-    fn note(&self, state: State) {
-        let (flow, name) = (self.flow.clone(), self.name.clone());
-        flow.tasks.clone().spawn(async move {
-            let report = RunnerReport {
-                name: &name,
-                slots: i32::try_from(state.slots).unwrap_or(i32::MAX),
-                busy: i32::try_from(state.busy).unwrap_or(i32::MAX),
-                trouble: state.trouble.as_deref(),
-                facts: None,
-                seen_at: clock::now(),
-            };
-            match flow.edges.store.runners().note_report(report).await {
-                Ok(true) => flow.edges.broker.ring(kozmic_edges::broker::Topic::Projects),
-                Ok(false) => {}
-                Err(fault) => {
-                    tracing::warn!(error = format!("{fault:#}"), "a runner's state cannot be noted")
-                }
-            }
-        });
+/// A runner's last words about itself.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Words {
+    state: Option<State>,
+    facts: Option<RunnerFacts>,
+}
+
+/// Writes a runner's newest words to the database, beside its line, until the line ends.
+async fn write(flow: Flow, name: String, mut words: watch::Receiver<Words>) {
+    while words.changed().await.is_ok() {
+        let Words { state, facts } = words.borrow_and_update().clone();
+        let Some(state) = state else { continue };
+        let report = RunnerReport {
+            name: &name,
+            slots: i32::try_from(state.slots).unwrap_or(i32::MAX),
+            busy: i32::try_from(state.busy).unwrap_or(i32::MAX),
+            trouble: state.trouble.as_deref(),
+            facts: facts.as_ref(),
+            seen_at: clock::now(),
+        };
+        match flow.edges.store.runners().note_report(report).await {
+            Ok(_) => flow.edges.broker.ring(Topic::Projects),
+            Err(fault) => tracing::warn!(error = format!("{fault:#}"), "a runner's state cannot be noted"),
+        }
     }
 }
 
@@ -77,16 +87,25 @@ impl Connection for Connected {
     fn report(&mut self, state: State) {
         self.heard = Instant::now();
         self.flow.dispatcher.hear(&self.name);
-        if self.state.as_ref() == Some(&state) {
-            return;
-        }
-        self.flow.dispatcher.change(&self.flow.edges.broker, &self.name, |runner| {
-            runner.slots = i32::try_from(state.slots).unwrap_or(i32::MAX);
-            runner.busy = i32::try_from(state.busy).unwrap_or(i32::MAX);
-            runner.trouble.clone_from(&state.trouble);
+        let is_new = self.words.send_if_modified(|words| {
+            let is_new = words.state.as_ref() != Some(&state);
+            words.state = Some(state.clone());
+            is_new
         });
-        self.state = Some(state.clone());
-        self.note(state);
+        if is_new {
+            self.flow.dispatcher.change(&self.flow.edges.broker, &self.name, |runner| {
+                runner.slots = i32::try_from(state.slots).unwrap_or(i32::MAX);
+                runner.busy = i32::try_from(state.busy).unwrap_or(i32::MAX);
+                runner.trouble = state.trouble;
+            });
+        }
+    }
+
+    fn note_facts(&mut self, facts: RunnerFacts) {
+        self.flow.dispatcher.change(&self.flow.edges.broker, &self.name, |runner| {
+            runner.facts.clone_from(&facts);
+        });
+        self.words.send_modify(|words| words.facts = Some(facts));
     }
 }
 

@@ -6,19 +6,26 @@ use crate::{data_dir::DataDir, failure::Failure, settings::Settings, version::VE
 use anyhow::{Context, anyhow};
 use clap::Args;
 use kozmic_edges::{
-    engine::{Engine, docker::DockerEngine},
+    engine::docker::DockerEngine,
     git::{GitError, Mirrors},
     logs::Logs,
 };
-use kozmic_model::runner::RunnerFacts;
 use kozmic_remote::{Access, Away, Introduction, RunnerToken};
-use kozmic_runner::{OpenRunner, Runner, Tools, coordinator::Coordinator, turns::Turns};
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use kozmic_runner::{OpenRunner, Runner, Tools, coordinator::Coordinator, facts, turns::Turns};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 /// Time for unfinished steps to end.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Interval between looks at the machine.
+const FACTS: Duration = Duration::from_secs(60);
 
 /// Arguments of the command.
 #[derive(Args)]
@@ -44,12 +51,13 @@ pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> R
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let ended = signals(stop.clone())?;
     let tools = tools(&settings, &dir)?;
-    let own = introduction(&settings, tools.engine.as_ref()).await;
+    let own = introduction(&settings, &tools).await;
     let (name, server) = (token.name().to_owned(), arguments.server.clone());
     let away =
         Away::open(Access { server: server.clone(), token }, own, tools.logs.clone(), &stop, tasks.clone());
     let away = Arc::new(away?);
     tracing::info!(version = VERSION, runner = name, %server, "connecting");
+    tasks.spawn(tell_facts(tools.clone(), Arc::clone(&away), stop.clone()));
     tasks.spawn(tell_when_connected(Arc::clone(&away), server, stop.clone()));
     let runner_settings = wire::runner_settings(&settings, &dir, &name);
     let runner = Runner::new(
@@ -76,9 +84,8 @@ pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> R
 /// Prints a line at the first connection.
 #[expect(clippy::print_stdout, reason = "who starts a runner by hand or from a script waits for this line")]
 async fn tell_when_connected(away: Arc<Away>, server: Url, stop: CancellationToken) {
-    tokio::select! {
-        _ = away.welcomed() => println!("Kozmic's runner is connected to {server}"),
-        () = stop.cancelled() => {}
+    if stop.run_until_cancelled(away.welcomed()).await.is_some() {
+        println!("Kozmic's runner is connected to {server}");
     }
 }
 
@@ -102,7 +109,7 @@ async fn tidy_if_asked(open: OpenRunner, away: Arc<Away>, stop: CancellationToke
     }
 }
 
-fn token(file: &PathBuf) -> anyhow::Result<RunnerToken> {
+fn token(file: &Path) -> anyhow::Result<RunnerToken> {
     let text = crate::settings::read_file(file).map_err(|fault| anyhow!("{}: {fault}", file.display()))?;
     text.trim().parse().with_context(|| format!("read the token in {}", file.display()))
 }
@@ -118,12 +125,14 @@ fn tools(settings: &Settings, dir: &DataDir) -> anyhow::Result<Tools> {
     })
 }
 
-async fn introduction(settings: &Settings, engine: &dyn Engine) -> Introduction {
-    let facts = RunnerFacts {
-        architecture: Some(std::env::consts::ARCH.to_owned()),
-        engine: engine.version().await.ok(),
-        version: Some(VERSION.to_owned()),
-        ..RunnerFacts::default()
-    };
+async fn introduction(settings: &Settings, tools: &Tools) -> Introduction {
+    let facts = facts(tools.engine.as_ref(), &tools.room).await;
     Introduction { features: Vec::new(), facts, slots: settings.runner.concurrency }
+}
+
+/// Tells the server about changes of the machine: the engine may be updated, and the disk fills.
+async fn tell_facts(tools: Tools, away: Arc<Away>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(FACTS)).await.is_some() {
+        away.note_facts(facts(tools.engine.as_ref(), &tools.room).await);
+    }
 }

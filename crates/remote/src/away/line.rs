@@ -75,7 +75,7 @@ where
 {
     let mut attempts = shared.attempts.changes();
     attempts.mark_unchanged();
-    let mut state = shared.state.subscribe();
+    let (mut state, mut facts) = (shared.state.subscribe(), shared.facts.subscribe());
     let mut told = greet(shared, &mut socket).await?;
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,6 +95,10 @@ where
             _ = state.changed() => {
                 let state = Slots::from(&*state.borrow_and_update());
                 say(&mut socket, &FromRunner::State { state }).await?;
+            }
+            _ = facts.changed() => {
+                let facts = facts.borrow_and_update().clone();
+                say(&mut socket, &FromRunner::Facts { facts }).await?;
             }
             _ = attempts.changed() => tell_attempts(shared, &mut socket, &mut told).await?,
             _ = beats.tick() => {
@@ -118,7 +122,7 @@ where
     let hello = Hello {
         protocol: PROTOCOL,
         features: introduction.features,
-        facts: introduction.facts,
+        facts: shared.facts.borrow().clone(),
         state: (&*shared.state.borrow()).into(),
         holds,
     };

@@ -19,6 +19,8 @@ pub(crate) enum FromRunner {
     Beat { state: Slots },
     /// The runner's state changed.
     State { state: Slots },
+    /// The facts about the runner's machine changed.
+    Facts { facts: RunnerFacts },
     /// The runner wants to hear when an attempt must stop.
     Watch { of: At },
     /// The runner no longer needs to hear of an attempt.

@@ -184,11 +184,10 @@ async fn note(coordinator: &dyn Coordinator, order: &Order, change: Change) -> R
     let change = match &change {
         Change::Gone { key } => {
             named(key)?;
-            let known = coordinator.use_image(order, key).await?;
-            return Ok(match known {
-                Some(known) => coordinator.note_image(order, ImageChange::Gone(&known)).await?,
-                None => {}
-            });
+            if let Some(known) = coordinator.use_image(order, key).await? {
+                coordinator.note_image(order, ImageChange::Gone(&known)).await?;
+            }
+            return Ok(());
         }
         Change::Made { key, size } => {
             named(key)?;

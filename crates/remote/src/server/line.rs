@@ -110,6 +110,7 @@ impl Line {
     ) -> Result<()> {
         match heard {
             Some(FromRunner::Beat { state } | FromRunner::State { state }) => connection.report(state.into()),
+            Some(FromRunner::Facts { facts }) => connection.note_facts(facts),
             Some(FromRunner::Watch { of }) if watches.len() >= MOST_HELD => {
                 bail!("a runner holds more than {MOST_HELD} attempts, such as {of:?}")
             }

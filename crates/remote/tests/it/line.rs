@@ -6,7 +6,7 @@ use crate::{
 };
 use axum::serve::Listener;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use kozmic_model::job::Outcome;
+use kozmic_model::{job::Outcome, runner::RunnerFacts};
 use kozmic_remote::{Push, RunnerToken, router};
 use kozmic_runner::{
     coordinator::{Coordinator, State},
@@ -29,6 +29,10 @@ async fn a_runner_is_welcomed_and_its_states_arrive() {
     runner.away.note_state(&state).await.unwrap();
     let mut reported = stage.known.reported.subscribe();
     reported.wait_for(|(known, _)| known.as_ref() == Some(&state)).await.unwrap();
+    let disk_free = Some(7);
+    runner.away.note_facts(RunnerFacts { disk_free, ..RunnerFacts::default() });
+    let mut facts = stage.known.facts.subscribe();
+    facts.wait_for(|known| known.as_ref().is_some_and(|known| known.disk_free == disk_free)).await.unwrap();
     // Beats follow by themselves.
     reported.wait_for(|(_, count)| *count >= 3).await.unwrap();
     drop(runner);

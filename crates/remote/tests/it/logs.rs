@@ -27,7 +27,7 @@ impl<'a> Writing<'a> {
     /// Appends a piece of this length, of which each has other bytes.
     pub(crate) async fn write(&mut self, length: usize) {
         self.count = self.count.wrapping_add(1);
-        let source = if self.count % 3 == 0 { Source::ErrorOutput } else { Source::Output };
+        let source = if self.count.is_multiple_of(3) { Source::ErrorOutput } else { Source::Output };
         let bytes =
             (0..length).map(|at| self.count.wrapping_mul(31).wrapping_add(at as u8)).collect::<Bytes>();
         self.writer.append(source, bytes, Timestamp(i64::from(self.count))).await.unwrap();

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use async_trait::async_trait;
 use kozmic_edges::{git::Mirrors, logs::Logs, room::Room};
+use kozmic_model::runner::RunnerFacts;
 use kozmic_remote::{Connection, Installation, KnownRunner, Push, Registry, RunnerHello, RunnerToken};
 use kozmic_runner::{
     coordinator::{Coordinator, State},
@@ -27,6 +28,8 @@ pub(crate) struct Known {
     pushes: broadcast::Sender<Option<Push>>,
     /// The last reported state, and the number of reports.
     pub(crate) reported: watch::Sender<(Option<State>, usize)>,
+    /// The last reported facts after the first ones.
+    pub(crate) facts: watch::Sender<Option<RunnerFacts>>,
     /// The number of open connections.
     pub(crate) connected: watch::Sender<usize>,
 }
@@ -42,6 +45,7 @@ impl Known {
             token: Mutex::new(Some(token.fingerprint())),
             pushes: broadcast::Sender::new(16),
             reported: watch::Sender::new((None, 0)),
+            facts: watch::Sender::new(None),
             connected: watch::Sender::new(0),
         }
     }
@@ -119,6 +123,10 @@ impl Connection for Connected {
 
     fn report(&mut self, state: State) {
         self.known.reported.send_modify(|(known, count)| (*known, *count) = (Some(state), *count + 1));
+    }
+
+    fn note_facts(&mut self, facts: RunnerFacts) {
+        self.known.facts.send_replace(Some(facts));
     }
 }
 
