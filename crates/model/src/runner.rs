@@ -1,13 +1,21 @@
 //! Runners as the rest of Kozmic sees them: their state, their rules, and the reason why a job still waits for one.
 
+mod title;
 mod facts;
 mod key;
 mod rules;
+mod draft;
+mod state;
+mod start;
 mod waiting;
 
+pub use draft::RunnerDraft;
 pub use facts::RunnerFacts;
 pub use key::{ClaimKey, NotAKey};
 pub use rules::{Forks, JobClass, NotAPattern, ProjectPatterns, Refusal, RunnerRules, UnknownForks};
+pub use start::{StartLines, TOKEN_FILE};
+pub use state::RunnerState;
+pub use title::{NotATitle, RUNNER_TITLE_LIMIT, RunnerTitle};
 pub use waiting::why_waiting;
 
 use crate::{
