@@ -14,7 +14,7 @@
 pub mod intake;
 mod configuration;
 mod sweep;
-mod runners;
+pub mod runners;
 mod coordinator;
 mod dispatcher;
 mod publish;
@@ -164,6 +164,7 @@ impl Flow {
         publish::clear(self).await;
         runners::begin(self).await;
         let runner = self.runner();
+        runners::follow_own(self).await;
         let open = runner.open().await;
         self.keep("runner's beat", {
             let open = open.clone();

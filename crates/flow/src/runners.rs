@@ -2,8 +2,11 @@
 //! lets their jobs wait again if they fall silent.
 
 mod connected;
+mod decisions;
 #[cfg(test)]
 mod tests;
+
+pub use decisions::{Added, Decisions, Removal};
 
 use crate::{
     Flow,
@@ -13,7 +16,10 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use connected::Connected;
 use kozmic_edges::{broker::Topic, clock, git::Mirrors, logs::Logs, room::Room, store::RunnerReport};
-use kozmic_model::{ids::ProjectId, runner::REMOTE_SILENCE};
+use kozmic_model::{
+    ids::ProjectId,
+    runner::{REMOTE_SILENCE, Runner},
+};
 use kozmic_remote::{Connection, Installation, KnownRunner, Registry, RunnerHello, RunnerToken};
 use kozmic_runner::coordinator::Coordinator;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -115,9 +121,6 @@ async fn keep_all(flow: &Flow) -> Result<()> {
 
 async fn beat(flow: &Flow, renews: bool) -> Result<()> {
     let names = flow.dispatcher.remote();
-    if names.is_empty() {
-        return Ok(());
-    }
     let store = &flow.edges.store;
     let heard = flow.dispatcher.heard_within(BEAT * 11 / 10);
     let list = heard.iter().map(String::as_str).collect::<Vec<_>>();
@@ -131,7 +134,27 @@ async fn beat(flow: &Flow, renews: bool) -> Result<()> {
     for name in &names {
         flow.dispatcher.decide(&flow.edges.broker, name, known.iter().find(|known| known.name == *name));
     }
+    drain_own(flow, &known);
     Ok(())
+}
+
+/// Follows people's decision about the runner of this process, before it asks for its first job.
+pub(crate) async fn follow_own(flow: &Flow) {
+    match flow.edges.store.runners().runners().await {
+        Ok(known) => drain_own(flow, &known),
+        Err(fault) => {
+            tracing::warn!(
+                error = format!("{fault:#}"),
+                "it is not known yet if the server's runner is drained"
+            )
+        }
+    }
+}
+
+fn drain_own(flow: &Flow, known: &[Runner]) {
+    let own = &flow.settings.runner;
+    let is_draining = known.iter().any(|known| known.name == *own && known.is_draining);
+    flow.dispatcher.change(&flow.edges.broker, own, |runner| runner.is_draining = is_draining);
 }
 
 async fn renew(flow: &Flow, name: &str) -> Result<()> {

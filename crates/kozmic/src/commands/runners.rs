@@ -3,17 +3,14 @@
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Subcommand;
-use kozmic_edges::{
-    clock,
-    store::{NewRunner, Removed, Store},
-};
+use kozmic_edges::{broker::Broker, clock, store::Store};
+use kozmic_flow::runners::{Added, Decisions, Removal};
 use kozmic_model::{
     audit::Actor,
-    label::Labels,
-    runner::{Forks, ProjectPatterns, Runner, RunnerRules},
-    time::{Timestamp, spoken},
+    runner::{Forks, Runner, RunnerDraft, RunnerState, StartLines, TOKEN_FILE},
+    time::Timestamp,
 };
-use kozmic_remote::RunnerToken;
+use secrecy::ExposeSecret;
 use std::process::ExitCode;
 
 /// Commands for runners.
@@ -27,7 +24,7 @@ pub(crate) enum RunnersCommand {
         name: String,
         /// A label of the machine, such as gpu; may be given several times.
         #[arg(long, value_name = "LABEL")]
-        label: Vec<Labels>,
+        label: Vec<String>,
         /// The projects whose jobs it may get: owner/name, or owner/* for all of an owner; may be given several times.
         ///
         /// Without it, it may get the jobs of all projects.
@@ -71,9 +68,9 @@ async fn run(store: &Store, settings: &Settings, command: &RunnersCommand) -> Re
     match command {
         RunnersCommand::List => list(store).await,
         RunnersCommand::Add { name, label, project, forks } => {
-            let labels = label.iter().fold(Labels::default(), |all, more| all.with(more));
-            let projects = project.join(" ").parse::<ProjectPatterns>()?;
-            add(store, settings, name, RunnerRules { labels, projects, forks: *forks }).await
+            let (title, forks) = (name.clone(), forks.word().to_owned());
+            let draft = RunnerDraft { title, labels: label.join(" "), projects: project.join(" "), forks };
+            add(store, settings, &draft).await
         }
         RunnersCommand::Drain { name } => {
             drain(store, name, true).await?;
@@ -93,57 +90,56 @@ async fn run(store: &Store, settings: &Settings, command: &RunnersCommand) -> Re
 async fn list(store: &Store) -> Result<()> {
     let now = clock::now();
     for runner in store.runners().runners().await? {
-        let labels = runner.labels();
-        println!(
-            "{}  {}  {} of {} jobs  {}",
-            runner.title,
-            state(&runner, now),
-            runner.busy,
-            runner.slots,
-            if labels.is_empty() { "-".to_owned() } else { labels.to_string() }
-        );
+        println!("{}", line(&runner, now));
     }
     Ok(())
 }
 
-fn state(runner: &Runner, now: Timestamp) -> String {
-    match () {
-        () if runner.seen_at == Timestamp(0) => "never seen".to_owned(),
-        () if runner.is_silent(now) => format!("silent for {}", spoken(now.since(runner.seen_at))),
-        () if runner.is_draining => "draining".to_owned(),
-        () => runner.trouble.clone().unwrap_or_else(|| "ready".to_owned()),
-    }
+/// A runner with its state, slots and labels.
+fn line(runner: &Runner, now: Timestamp) -> String {
+    let (state, labels) = (runner.state(now), runner.labels());
+    let trouble = runner.trouble.as_ref().filter(|_| state == RunnerState::Trouble);
+    let trouble = trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+    let labels = if labels.is_empty() { "-".to_owned() } else { labels.to_string() };
+    format!("{}  {state}{trouble}  {} of {} jobs  {labels}", runner.title, runner.busy, runner.slots)
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
-async fn add(store: &Store, settings: &Settings, title: &str, rules: RunnerRules) -> Result<()> {
-    let token = RunnerToken::random();
-    let fingerprint = token.fingerprint();
-    let new = NewRunner { name: token.name(), title, fingerprint: &fingerprint, rules: &rules };
-    if !store.runners().add(new, clock::now()).await? {
+async fn add(store: &Store, settings: &Settings, draft: &RunnerDraft) -> Result<()> {
+    let (title, rules) =
+        draft.check().map_err(|faults| anyhow!("{}", faults.into_values().collect::<Vec<_>>().join("\n")))?;
+    let broker = Broker::default();
+    let Some(Added { token, .. }) = Decisions::by_command(store, &broker).add(&title, &rules).await? else {
         bail!("there is a runner {title} already: choose another name, or remove that one first");
-    }
-    println!("{}", token.expose());
-    eprintln!("Keep this token in a file on the runner's machine; it is not shown again. Then start there:");
-    eprintln!("kozmic runner --server {} --token-file FILE", settings.server.public_url);
+    };
+    println!("{}", token.expose_secret());
+    let StartLines { command, container, unit } = StartLines::of(settings.server.public_url.as_str());
+    eprintln!(
+        "Keep this token in {TOKEN_FILE} on the runner's machine; it is not shown again. Then start there:"
+    );
+    eprintln!("{command}\n\nThe same as a container, which reads the file as user 10000:\n{container}\n");
+    eprintln!("The same as a service, in /etc/systemd/system/kozmic-runner.service:\n{unit}");
     Ok(())
 }
 
 async fn drain(store: &Store, title: &str, is_draining: bool) -> Result<()> {
-    let runner = named(store, title).await?;
-    store.runners().set_draining(&runner.name, is_draining).await?;
-    Ok(())
+    let (runner, broker) = (named(store, title).await?, Broker::default());
+    match Decisions::by_command(store, &broker).set_draining(&runner.name, is_draining).await? {
+        true => Ok(()),
+        false => bail!("{title} was just removed"),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 async fn remove(store: &Store, title: &str, is_forced: bool) -> Result<()> {
-    let runner = named(store, title).await?;
-    match store.runners().remove(&runner.name, is_forced, clock::now()).await? {
-        Removed::Done(_) => println!("{title} is removed: its token is refused from now on"),
-        Removed::Holds(jobs) => bail!(
+    let (runner, broker) = (named(store, title).await?, Broker::default());
+    match Decisions::by_command(store, &broker).remove(&runner.name, is_forced).await? {
+        Removal::Done => println!("{title} is removed: its token is refused from now on"),
+        Removal::Holds(jobs) => bail!(
             "{title} has {jobs} jobs: drain it and wait, or use --force to have other runners begin them again"
         ),
-        Removed::Unknown => bail!("{title} was just removed"),
+        Removal::Own => bail!("{title} is the server's own runner: it ends with the server"),
+        Removal::Unknown => bail!("{title} was just removed"),
     }
     Ok(())
 }
