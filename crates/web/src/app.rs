@@ -44,7 +44,7 @@ pub struct Face {
     pub invited: Invited,
     /// The longest time that a session may lie unused.
     pub session_idle: Duration,
-    /// The logins of the people who may see all of the audit trail.
+    /// The logins of the people who may see all of the audit trail, and decide about runners.
     pub admins: Vec<String>,
     /// The Auto Builder's settings that concern browsers; none: there is no Auto Builder here.
     pub auto_builder: Option<AutoBuilderFace>,
@@ -77,7 +77,7 @@ impl Face {
         self.public_url.scheme() == "https"
     }
 
-    /// True if a person may see the whole audit trail.
+    /// True if a person may see the whole audit trail, and decide about runners.
     pub(crate) fn is_admin(&self, user: &User) -> bool {
         self.admins.iter().any(|admin| admin.eq_ignore_ascii_case(&user.profile.login))
     }

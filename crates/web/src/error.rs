@@ -25,6 +25,9 @@ pub(crate) enum WebError {
     /// The person sees the project, but this needs another role in it.
     #[error("this takes the role {}", .0.word())]
     Role(Role),
+    /// Only administrators may do this.
+    #[error("this is for administrators")]
+    AdminsOnly,
     /// The person has to sign in first. After that the path is shown.
     #[error("not signed in")]
     SignIn(String),
@@ -106,9 +109,12 @@ impl WebError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignIn(_) => StatusCode::SEE_OTHER,
-            Self::Role(_) | Self::StaleForm | Self::Foreign | Self::OfJob(_) | Self::Scope(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Role(_)
+            | Self::AdminsOnly
+            | Self::StaleForm
+            | Self::Foreign
+            | Self::OfJob(_)
+            | Self::Scope(_) => StatusCode::FORBIDDEN,
             Self::Senseless(_) | Self::DeadLink(_) => StatusCode::BAD_REQUEST,
             Self::NoToken | Self::TokenEnded => StatusCode::UNAUTHORIZED,
             Self::Conflict(_) => StatusCode::CONFLICT,
@@ -124,6 +130,7 @@ impl WebError {
         match self {
             Self::NotFound => "There is nothing here",
             Self::Role(_) => "That is not for your role",
+            Self::AdminsOnly => "That is for administrators",
             Self::SignIn(_) => "Sign in first",
             Self::StaleForm => "This form is out of date",
             Self::Foreign => "That came from elsewhere",
@@ -150,6 +157,7 @@ impl WebError {
                 "You see this project, but only its managers may configure it: people who may push to its repository. \
                  If you became one just now, sync your projects and come back."
             }
+            Self::AdminsOnly => "Only administrators may do this: the people whom the setting admins names.",
             Self::SignIn(_) => "This page is for people who signed in.",
             Self::StaleForm => {
                 "Nothing was changed. You may have signed in again since the form was opened: go back, reload the \
@@ -185,6 +193,7 @@ impl WebError {
         match self {
             Self::NotFound => "not_found",
             Self::Role(_) => "role_too_small",
+            Self::AdminsOnly => "admins_only",
             Self::SignIn(_) | Self::NoToken | Self::TokenEnded => "unauthorized",
             Self::Scope(_) => "scope_too_small",
             Self::StaleForm | Self::Foreign => "forbidden",
@@ -205,6 +214,7 @@ impl WebError {
             Self::NotFound => "There is no such thing, or it is not yours to see.",
             Self::Role(Role::Owner) => "This takes the role of the project's owner.",
             Self::Role(_) => "This takes the role of a manager of the project.",
+            Self::AdminsOnly => "This takes a token of an administrator that is not of one project.",
             Self::TooLarge => "The request is too large.",
             Self::TooSlow => "The request did not arrive in time.",
             Self::Method => "The address knows other methods than this one.",

@@ -28,6 +28,7 @@ mod attempts;
 mod ranges;
 mod log_text;
 mod approving;
+mod runners;
 mod artifacts;
 mod badges;
 mod monitor;
@@ -50,4 +51,6 @@ pub use setup::{
 #[cfg(test)]
 mod tests {
     pub(crate) mod trial;
+    pub(crate) mod people;
+    pub(crate) mod machines;
 }

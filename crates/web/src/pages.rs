@@ -20,6 +20,7 @@ pub(crate) mod history;
 pub(crate) mod audit;
 pub(crate) mod settings;
 pub(crate) mod hooks;
+pub(crate) mod runners;
 pub(crate) mod monitor;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
     fence, headers, health, live, monitor,
     pages::{
         self, account, approve, audit, avatars, builds, cancel, history, hooks, mail_links, projects,
-        raw_log, repositories, restart, settings, sign_in,
+        raw_log, repositories, restart, runners, settings, sign_in,
     },
 };
 use axum::{
@@ -75,6 +75,10 @@ fn pages() -> Router<Shared> {
         .route("/_auth/auth-callback/", get(sign_in::arrive))
         .route("/logout/", post(sign_in::logout))
         .route("/audit/", get(audit::all))
+        .route("/runners/", get(runners::list).post(runners::add))
+        .route("/runners/{runner}/drain/", post(runners::drain))
+        .route("/runners/{runner}/resume/", post(runners::resume))
+        .route("/runners/{runner}/remove/", get(runners::ask_to_remove).post(runners::remove))
         .route("/account/settings/", get(account::settings))
         .route("/account/settings/mail/", post(account::change_mail))
         .route("/account/settings/mail/link/", post(mail_links::send_again))
@@ -176,6 +180,7 @@ fn with_slash(uri: &Uri) -> Option<String> {
         "/mail",
         "/monitor",
         "/audit",
+        "/runners",
     ]
     .iter()
     .any(|start| path.starts_with(start));

@@ -106,7 +106,7 @@ fn people(settings: &Settings) -> Finding {
         [] => "nobody".to_owned(),
         admins => admins.join(", "),
     };
-    let admins = format!("see the whole audit trail: {admins}");
+    let admins = format!("are administrators: {admins}");
     match server.sign_in_allowed.to_string() {
         names if names.is_empty() => Finding::Mind(format!(
             "may sign in: everybody with an account at {}, and run jobs here for their repositories; set sign_in_allowed, \

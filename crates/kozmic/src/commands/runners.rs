@@ -99,7 +99,9 @@ async fn list(store: &Store) -> Result<()> {
 fn line(runner: &Runner, now: Timestamp) -> String {
     let (state, labels) = (runner.state(now), runner.labels());
     let trouble = runner.trouble.as_ref().filter(|_| state == RunnerState::Trouble);
-    let trouble = trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+    // The sentence comes from another machine: no terminal obeys it.
+    let on_one_line = |text: &String| text.replace(char::is_control, " ");
+    let trouble = trouble.map(|trouble| format!(": {}", on_one_line(trouble))).unwrap_or_default();
     let labels = if labels.is_empty() { "-".to_owned() } else { labels.to_string() };
     format!("{}  {state}{trouble}  {} of {} jobs  {labels}", runner.title, runner.busy, runner.slots)
 }
@@ -148,4 +150,23 @@ async fn named(store: &Store, title: &str) -> Result<Runner> {
     let all = store.runners().runners().await.context("list the runners")?;
     let meant = all.into_iter().find(|runner| runner.title == title || runner.name == title);
     meant.ok_or_else(|| anyhow!("there is no runner {title}: see kozmic runners list"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_list_shows_what_a_runner_says_as_text() {
+        let now = Timestamp(100_000);
+        let trouble = Some("No engine.\u{1b}[2J\nother".to_owned());
+        let runner = Runner { slots: 4, busy: 1, trouble, seen_at: now, ..Runner::new("big") };
+        assert_eq!(line(&runner, now), "big  in trouble: No engine. [2J other  1 of 4 jobs  -");
+        let busy = Runner { trouble: None, ..runner };
+        assert_eq!(line(&busy, now), "big  busy 1 of 4  1 of 4 jobs  -");
+        assert_eq!(
+            line(&Runner { is_remote: true, ..Runner::new("new") }, now),
+            "new  never seen  0 of 0 jobs  -"
+        );
+    }
 }

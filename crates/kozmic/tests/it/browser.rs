@@ -114,9 +114,13 @@ async fn every_page_fits_a_phone_and_loads_nothing_from_elsewhere() -> Result<()
     let project = format!("/projects/{}", world.project);
     let pages =
         ["builds/latest/", "history/", "settings/", "hooks/add/"].map(|page| format!("{project}/{page}"));
-    for path in
-        pages.iter().map(String::as_str).chain(["/", "/repositories/", "/account/settings/", "/no/such/page"])
-    {
+    for path in pages.iter().map(String::as_str).chain([
+        "/",
+        "/repositories/",
+        "/runners/",
+        "/account/settings/",
+        "/no/such/page",
+    ]) {
         browser.open(&format!("{}{path}", world.server.url())).await?;
         browser.wait_for("document.readyState === 'complete'", LIMIT).await?;
         // A phone's window grows with what does not fit: it cannot be what the page is measured by.

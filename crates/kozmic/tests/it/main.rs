@@ -62,4 +62,5 @@ mod settings;
 mod setup;
 mod hook_form;
 mod browser;
+mod runners_page;
 mod auto_builder;

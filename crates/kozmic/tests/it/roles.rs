@@ -45,6 +45,8 @@ const END: Answers = [422, 403, 403, 404, 303];
 const OWN: Answers = [200, 200, 200, 200, 303];
 /// The same, leading on.
 const OWN_PASS: Answers = [303; 5];
+/// For administrators, of whom there is none.
+const ADMINISTER: Answers = [403, 403, 403, 403, 303];
 
 /// Beginnings of the addresses whose requests prove themselves, and bring no token of a page.
 const PROVEN: [&str; 4] = ["/_hooks/", "/build/", "/hook/", "/mail/unsubscribe/"];
@@ -91,6 +93,12 @@ const OTHERS: &[(&str, &str, Answers)] = &[
     ("GET", "/_auth/", [303; 5]),
     ("GET", "/_auth/auth-callback/", [303; 5]),
     ("GET", "/audit/", [404, 404, 404, 404, 303]),
+    ("GET", "/runners/", OWN),
+    ("POST", "/runners/", ADMINISTER),
+    ("POST", "/runners/{runner}/drain/", ADMINISTER),
+    ("POST", "/runners/{runner}/resume/", ADMINISTER),
+    ("GET", "/runners/{runner}/remove/", ADMINISTER),
+    ("POST", "/runners/{runner}/remove/", ADMINISTER),
     ("GET", "/account/settings/", OWN),
     ("POST", "/account/settings/mail/", OWN_PASS),
     ("POST", "/account/settings/mail/link/", OWN_PASS),
@@ -163,7 +171,7 @@ impl Stage {
         let Self { project, build, job, hook, credential } = self;
         let there = [("project", project), ("build", build), ("job", job), ("hook", hook)];
         let numbers = [("credential", credential), ("user", &1), ("attempt", &1)];
-        let missing = ["missing_hook", "image", "token"].map(|name| (name, &NOWHERE));
+        let missing = ["missing_hook", "image", "token", "runner"].map(|name| (name, &NOWHERE));
         let known = there
             .into_iter()
             .chain(numbers)
@@ -219,7 +227,11 @@ impl Asker {
             assert_eq!(to_sign_in, self.login == "nobody", "{what} leads to {}", location(&answer)?);
         }
         if status == 403 && method != "HEAD" {
-            assert!(answer.text().await?.contains("You see this project, but only its"), "{what}");
+            let why = match address.starts_with("/runners/") {
+                true => "Only administrators may do this",
+                false => "You see this project, but only its",
+            };
+            assert!(answer.text().await?.contains(why), "{what}");
         }
         Ok(())
     }

@@ -28,9 +28,14 @@ pub struct RunnerFacts {
 }
 
 impl RunnerFacts {
+    /// The architecture as Docker names it in images, also if the runner reported the kernel's name of it.
+    pub fn architecture(&self) -> Option<&str> {
+        self.architecture.as_deref().map(in_images)
+    }
+
     /// The labels that follow from the facts: the architecture, `docker-20` and `docker-20.10`.
     pub fn labels(&self) -> Labels {
-        let architecture = self.architecture.as_deref().map(in_images);
+        let architecture = self.architecture();
         let engine = self.engine.as_deref().map(versions).unwrap_or_default();
         let words = architecture.map(str::to_owned).into_iter().chain(engine);
         words.filter_map(|word| word.parse::<Label>().ok()).collect()

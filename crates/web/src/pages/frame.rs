@@ -59,7 +59,7 @@ pub(crate) struct Frame {
     pub(crate) has_monitor: bool,
     /// True if the page is the monitor.
     pub(crate) is_monitor: bool,
-    /// True if the person may see the whole audit trail.
+    /// True if the person may see the whole audit trail, and decide about runners.
     pub(crate) is_admin: bool,
 }
 

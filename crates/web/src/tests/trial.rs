@@ -64,6 +64,11 @@ impl Trial {
         Self::new(TempDir::new().unwrap(), face(None)).await
     }
 
+    /// A server whose administrator is anna.
+    pub(crate) async fn administered() -> Self {
+        Self::new(TempDir::new().unwrap(), Face { admins: vec!["Anna".into()], ..face(None) }).await
+    }
+
     async fn new(dir: TempDir, face: Face) -> Self {
         let edges = edges_to_nowhere(dir.path()).await.unwrap();
         let shelf = Shelf::new(edges.engine.clone(), Turns::default(), "trial");
