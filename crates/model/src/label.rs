@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 const LONGEST: usize = 40;
 
 /// The most labels that people give to one runner, hook or recipe.
-const MOST: usize = 10;
+pub const MOST_LABELS: usize = 10;
 
 /// One label, such as `gpu` or `arm64`: lower case letters, digits, and `.`, `_`, `-` after the first character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub enum NotALabel {
     #[error("The label {0:?}… is longer than {LONGEST} characters.")]
     Long(String),
     /// The list is too long.
-    #[error("{0} labels are too many: name {MOST} at most.")]
+    #[error("{0} labels are too many: name {MOST_LABELS} at most.")]
     Many(usize),
 }
 
@@ -84,7 +84,7 @@ impl Labels {
     pub fn listed(labels: impl IntoIterator<Item = Label>) -> Result<Self, NotALabel> {
         let labels = labels.into_iter().collect::<Self>();
         match labels.0.len() {
-            many if many > MOST => Err(NotALabel::Many(many)),
+            many if many > MOST_LABELS => Err(NotALabel::Many(many)),
             _ => Ok(labels),
         }
     }
@@ -169,9 +169,9 @@ mod tests {
         }
         assert!(read(&"a".repeat(LONGEST)).is_ok());
         assert!(matches!(read(&"a".repeat(LONGEST + 1)), Err(NotALabel::Long(_))));
-        let many = (0..=MOST).map(|number| format!("l{number} ")).collect::<String>();
-        assert_eq!(read(&many), Err(NotALabel::Many(MOST + 1)));
-        assert_eq!(read(&"gpu,".repeat(MOST + 1)), Ok("gpu".to_owned()), "each counts once");
+        let many = (0..=MOST_LABELS).map(|number| format!("l{number} ")).collect::<String>();
+        assert_eq!(read(&many), Err(NotALabel::Many(MOST_LABELS + 1)));
+        assert_eq!(read(&"gpu,".repeat(MOST_LABELS + 1)), Ok("gpu".to_owned()), "each counts once");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod document;
 mod jobs;
 mod paging;
 mod projects;
+mod runners;
 mod words;
 #[cfg(test)]
 mod tests;
@@ -66,5 +67,11 @@ fn routes() -> Vec<Route> {
         get_at("/projects/{project}/jobs/{job}/log", get(jobs::log)),
         restart_at("/projects/{project}/jobs/{job}/restart", post(jobs::restart)),
         restart_at("/projects/{project}/jobs/{job}/cancel", post(jobs::cancel)),
+        get_at("/runners", get(runners::list)),
+        post_at("/runners", post(runners::add)),
+        get_at("/runners/{runner}", get(runners::one)),
+        post_at("/runners/{runner}/drain", post(runners::drain)),
+        post_at("/runners/{runner}/resume", post(runners::resume)),
+        post_at("/runners/{runner}/remove", post(runners::remove)),
     ]
 }

@@ -23,6 +23,9 @@ const ORDER: Answers = [200, 200, 403, 404, 401];
 /// The same, without the commit that was looked at.
 const APPROVE: Answers = [400, 400, 403, 404, 401];
 
+/// For administrators, of whom there is none.
+const ADMINISTER: Answers = [403, 403, 403, 403, 401];
+
 const TABLE: &[(&str, &str, Answers)] = &[
     ("GET", "openapi.json", [200; 5]),
     ("GET", "user", [200, 200, 200, 200, 401]),
@@ -40,6 +43,12 @@ const TABLE: &[(&str, &str, Answers)] = &[
     ("POST", "projects/{project}/jobs/{job}/restart", ORDER),
     ("POST", "projects/{project}/builds/{build}/restart", ORDER),
     ("POST", "projects/{project}/builds/{build}/approve", APPROVE),
+    ("GET", "runners", [200, 200, 200, 200, 401]),
+    ("GET", "runners/{runner}", [404, 404, 404, 404, 401]),
+    ("POST", "runners", ADMINISTER),
+    ("POST", "runners/{runner}/drain", ADMINISTER),
+    ("POST", "runners/{runner}/resume", ADMINISTER),
+    ("POST", "runners/{runner}/remove", ADMINISTER),
 ];
 
 /// A program with somebody's token.

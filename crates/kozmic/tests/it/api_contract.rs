@@ -19,7 +19,7 @@ const SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/api_contra
 
 #[tokio::test]
 async fn every_operation_answers_as_it_is_described() -> Result<()> {
-    let world = forks::world().await?;
+    let world = forks::world_with(&[("KOZMIC_ADMINS", "anna")]).await?;
     let (offer, sha) = Offer::new(&world).await?;
     offer.held(&sha).await?;
     let program = Program::of(&world.anna, &world).await?;

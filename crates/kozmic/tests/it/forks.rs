@@ -84,7 +84,12 @@ async fn commit(world: &World, fork: &str, login: &str, message: &str) -> Result
 
 /// With a hook and a build that ended well.
 pub async fn world() -> Result<World> {
-    let world = World::new().await?;
+    world_with(&[]).await
+}
+
+/// The same, with these settings beyond the defaults.
+pub async fn world_with(settings: &[(&str, &str)]) -> Result<World> {
+    let world = World::with(settings).await?;
     world.hook(SCRIPT).await?;
     world.push("Begin").await?;
     world.finished().await?;

@@ -155,12 +155,12 @@ impl ProjectPatterns {
 
     fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Self, NotAPattern> {
         let mut patterns = texts.map(str::parse).collect::<Result<Vec<Pattern>, _>>()?;
+        if patterns.len() > MOST {
+            return Err(NotAPattern::Many(patterns.len()));
+        }
         patterns.sort();
         patterns.dedup();
-        match patterns.len() {
-            many if many > MOST => Err(NotAPattern::Many(many)),
-            _ => Ok(Self(patterns)),
-        }
+        Ok(Self(patterns))
     }
 }
 

@@ -19,7 +19,7 @@ mod tests {
     use crate::{
         api::{
             routes,
-            words::{AuditWord, BuildWord, JobWord, ProjectWord, UserWord},
+            words::{AuditWord, BuildWord, JobWord, ProjectWord, RunnerWord, UserWord},
         },
         pages::samples,
         tests::trial::face,
@@ -30,6 +30,7 @@ mod tests {
         ids::{ArtifactId, AuditEntryId, BuildId, HookId, JobId, ProjectId, UserId},
         phase::{Phase, PhaseKind},
         project::Role,
+        runner::{Forks, Runner, RunnerState},
         spec::{KernelKind, Origin},
         spent::Spent,
         status::Status,
@@ -145,6 +146,7 @@ mod tests {
         job.phases = vec![Phase::begin(PhaseKind::Build, Timestamp(0))];
         let job = json!(JobWord::of(job, &[], vec![artifact()], &face));
         let attempt = job["attempts"][0].clone();
+        let runner = json!(RunnerWord::of(Runner::new("0a1b2c3d4e5f"), Timestamp(0), true));
         let said = [
             ("User", json!(UserWord::of(samples::frame().user))),
             ("Project", json!(ProjectWord::of(samples::project(), Role::Owner, &face))),
@@ -153,6 +155,8 @@ mod tests {
             ("Attempt", attempt),
             ("AuditEntry", json!(AuditWord::of(entry()))),
             ("Artifact", job["artifacts"][0].clone()),
+            ("RunnerRules", runner["rules"].clone()),
+            ("Runner", runner),
             ("Job", job),
         ];
         for (name, said) in said {
@@ -188,6 +192,18 @@ mod tests {
         );
         let actors = [person(), Actor::Operator, Actor::Kozmic];
         assert_eq!(entry["actor"]["enum"], json!(actors.map(|actor| actor.word())));
+    }
+
+    #[test]
+    fn every_state_and_rule_of_runners_is_described() {
+        let document = document();
+        let words = |schema: &str, field: &str| {
+            document["components"]["schemas"][schema]["properties"][field]["enum"].clone()
+        };
+        assert_eq!(words("Runner", "state"), json!(RunnerState::WORDS));
+        for schema in ["RunnerRules", "NewRunner"] {
+            assert_eq!(words(schema, "forks"), json!(Forks::ALL.map(Forks::word)));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Tests that each address of the API respects the rights of the token.
 
+mod runners;
+
 use super::routes;
 use crate::tests::trial::{Answer, Trial};
 use axum::{
@@ -18,7 +20,7 @@ use kozmic_model::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// Anna, who owns two projects.
+/// Anna, who owns two projects and is an administrator.
 struct Stage {
     trial: Trial,
     anna: UserId,
@@ -27,7 +29,7 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        let trial = Trial::plain().await;
+        let trial = Trial::administered().await;
         let (store, now) = (&trial.edges.store, clock::now());
         let session = NewSession {
             fingerprint: "f".into(),
@@ -64,7 +66,7 @@ impl Stage {
     /// An address of the first project. The build and the job in it do not exist.
     fn address(&self, pattern: &str) -> String {
         let of_project = pattern.replace("{project}", &self.projects[0].to_string());
-        ["{build}", "{job}"].into_iter().fold(of_project, |path, part| path.replace(part, "7"))
+        ["{build}", "{job}", "{runner}"].into_iter().fold(of_project, |path, part| path.replace(part, "7"))
     }
 }
 

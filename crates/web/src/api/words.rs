@@ -1,5 +1,9 @@
 //! The API's answers in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
 
+mod runner;
+
+pub(super) use runner::RunnerWord;
+
 use crate::{app::Face, artifacts::Links, attempts};
 use chrono::{DateTime, SecondsFormat};
 use kozmic_edges::clock;
