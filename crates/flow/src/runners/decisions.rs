@@ -103,7 +103,10 @@ impl<'a> Decisions<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{coordinator::Here, runners::follow_own, samples::Installation};
     use kozmic_edges::store::RunnerReport;
+    use kozmic_model::runner::ClaimKey;
+    use kozmic_runner::coordinator::Coordinator;
     use kozmic_scripted::edges_to_nowhere;
     use secrecy::ExposeSecret;
 
@@ -142,5 +145,22 @@ mod tests {
         edges.store.runners().note_runner(report, &RunnerRules::default()).await.unwrap();
         assert_eq!(Decisions::of(&edges).remove("here", true).await.unwrap(), Removal::Own);
         assert!(edges.store.runners().runner("here").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_servers_own_runner_takes_no_job_while_it_is_drained() {
+        let office = Installation::new().await;
+        let (here, name) = (Here::new(&office.flow), office.flow.settings.runner.as_str());
+        let report =
+            RunnerReport { name, slots: 1, busy: 0, trouble: None, facts: None, seen_at: clock::now() };
+        office.flow.edges.store.runners().note_runner(report, &RunnerRules::default()).await.unwrap();
+        office.enqueue().await;
+        for is_draining in [true, false] {
+            let decisions = Decisions::of(&office.flow.edges);
+            assert!(decisions.set_draining(name, is_draining).await.unwrap());
+            follow_own(&office.flow).await;
+            let order = here.claim(&ClaimKey::of([u8::from(is_draining); 16])).await.unwrap();
+            assert_eq!(order.is_none(), is_draining);
+        }
     }
 }
