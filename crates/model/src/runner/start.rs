@@ -13,7 +13,7 @@ pub struct StartLines {
 }
 
 /// The file with the token, as a command and a unit name it.
-pub const TOKEN_FILE: &str = "/etc/kozmic/runner-token";
+pub const TOKEN_FILE: &str = "/etc/kozmic/runner.token";
 
 impl StartLines {
     /// The lines for a runner of the server at this address.
@@ -29,11 +29,11 @@ impl StartLines {
 fn container(server: &str) -> String {
     format!(
         "docker run --detach --init --name kozmic-runner --restart unless-stopped --no-healthcheck \\\n  \
-         --volume kozmic_runner:/data --volume {TOKEN_FILE}:/run/runner-token:ro \\\n  \
+         --volume kozmic_runner:/data --volume {TOKEN_FILE}:/run/runner.token:ro \\\n  \
          --volume /var/run/docker.sock:/var/run/docker.sock \\\n  \
          --group-add \"$(stat -c %g /var/run/docker.sock)\" \\\n  \
          --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true \\\n  \
-         kozmic runner --server {server} --token-file /run/runner-token"
+         kozmic runner --server {server} --token-file /run/runner.token"
     )
 }
 
@@ -70,11 +70,11 @@ mod tests {
         let StartLines { command, container, unit } = StartLines::of("https://ci.example.org/");
         assert_eq!(
             command,
-            "kozmic runner --server https://ci.example.org/ --token-file /etc/kozmic/runner-token"
+            "kozmic runner --server https://ci.example.org/ --token-file /etc/kozmic/runner.token"
         );
         assert!(unit.contains(&format!("\nExecStart=/usr/bin/{command}\n")));
         assert!(container.ends_with(
-            " \\\n  kozmic runner --server https://ci.example.org/ --token-file /run/runner-token"
+            " \\\n  kozmic runner --server https://ci.example.org/ --token-file /run/runner.token"
         ));
         assert!(StartLines::of("https://a/%20b").unit.contains("--server https://a/%%20b "));
     }

@@ -104,7 +104,7 @@ async fn a_token_is_shown_once_with_the_ways_to_start_its_runner() {
     let fields = [("title", "big-1"), ("labels", "GPU"), ("projects", "anna/*"), ("forks", "no")];
     let added = anna.post(trial, PATH, &fields).await;
     assert_eq!((added.status, added.header("cache-control")), (StatusCode::OK, "no-store"));
-    let command = "kozmic runner --server https://ci.example.org/ --token-file /etc/kozmic/runner-token";
+    let command = "kozmic runner --server https://ci.example.org/ --token-file /etc/kozmic/runner.token";
     for words in ["kzr_", command, "docker run", "[Service]"] {
         assert!(added.text().contains(words), "{words}: {}", added.text());
     }
