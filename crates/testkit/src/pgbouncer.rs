@@ -30,10 +30,12 @@ impl PgBouncer {
         let dir = TempDir::with_prefix("kozmic-pgbouncer-").context("make a directory for pgbouncer")?;
         let (to, login) = server.door();
         let (settings, users) = (dir.path().join("settings"), dir.path().join("users"));
+        // A suite has many databases, and the server few connections: those that idle are closed soon.
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={to}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\n",
+             auth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\n\
+             server_idle_timeout = 5\n",
             users.display()
         );
         let user = [&login.user, &login.password].map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
