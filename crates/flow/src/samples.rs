@@ -26,12 +26,15 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 /// An installation with a project and a hook.
 pub(crate) struct Installation {
     pub(crate) flow: Flow,
     pub(crate) dir: TempDir,
     hook: Hook,
+    /// The hook of another project, as soon as a test needs one.
+    elsewhere: OnceCell<Hook>,
     pushes: AtomicUsize,
 }
 
@@ -61,7 +64,7 @@ impl Installation {
     async fn of(flow: Flow, dir: TempDir, owner: Owner) -> Self {
         let project = project(&flow.edges.store, owner).await;
         let hook = hook(&flow.edges.store, project).await;
-        Self { flow, hook, pushes: AtomicUsize::new(0), dir }
+        Self { flow, hook, elsewhere: OnceCell::new(), pushes: AtomicUsize::new(0), dir }
     }
 
     /// Enqueues the job of the hook for a commit that no repository has.
@@ -84,11 +87,14 @@ impl Installation {
 
     /// Enqueues such a job of another project.
     pub(crate) async fn enqueue_elsewhere(&self) -> JobId {
-        let here = anna().repository;
-        let repository = Repository { id: RepositoryId(6), name: "elsewhere".into(), ..here };
-        let project = project(&self.flow.edges.store, Owner { repository, ..anna() }).await;
-        let hook = hook(&self.flow.edges.store, project).await;
-        self.enqueue_spec(&hook, &spec(&hook), &change(&"e".repeat(40))).await
+        let store = &self.flow.edges.store;
+        let added = self.elsewhere.get_or_init(async || {
+            let repository =
+                Repository { id: RepositoryId(6), name: "elsewhere".into(), ..anna().repository };
+            hook(store, project(store, Owner { repository, ..anna() }).await).await
+        });
+        let (hook, number) = (added.await, self.pushes.fetch_add(1, Ordering::Relaxed));
+        self.enqueue_spec(hook, &spec(hook), &change(&format!("{number:040x}"))).await
     }
 
     async fn enqueue_spec(&self, hook: &Hook, spec: &JobSpec, change: &Change) -> JobId {

@@ -99,7 +99,7 @@ async fn a_waiting_job_wakes_the_runner(office: &impl Office) {
 async fn a_repeated_claim_gives_the_same_order(office: &impl Office) {
     let (coordinator, key) = (office.coordinator(), new_key());
     assert!(coordinator.claim(&key).await.unwrap().is_none());
-    let jobs = [office.enqueue().await, office.enqueue().await];
+    let jobs = [office.enqueue().await, office.enqueue_elsewhere().await];
     // A claim that gave nothing may be repeated, too.
     let order = coordinator.claim(&key).await.unwrap().expect("a job waits");
     for coordinator in [&coordinator, &office.coordinator()] {

@@ -1,7 +1,7 @@
 //! The coordinator of this process keeps the contract of the port.
 
 use super::Here;
-use crate::{samples::Installation, steer};
+use crate::{dispatcher, samples::Installation, steer};
 use async_trait::async_trait;
 use kozmic_model::ids::JobId;
 use kozmic_runner::{
@@ -10,26 +10,36 @@ use kozmic_runner::{
 };
 use std::sync::Arc;
 
+/// A server with its own runner. A server has one coordinator for it as long as it lives.
+struct Server {
+    installation: Installation,
+    here: Arc<Here>,
+}
+
 #[async_trait]
-impl Office for Installation {
+impl Office for Server {
     fn coordinator(&self) -> Arc<dyn Coordinator> {
-        Arc::new(Here::new(&self.flow))
+        self.here.clone()
     }
 
     async fn enqueue(&self) -> JobId {
-        Installation::enqueue(self).await
+        self.installation.enqueue().await
     }
 
     async fn enqueue_elsewhere(&self) -> JobId {
-        Installation::enqueue_elsewhere(self).await
+        self.installation.enqueue_elsewhere().await
     }
 
     async fn cancel(&self, job: JobId, why: &str) {
-        steer::cancel(&self.flow.edges, job, why).await.unwrap();
+        steer::cancel(&self.installation.flow.edges, job, why).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_the_port() {
-    contract::holds(&Installation::new().await).await;
+    let installation = Installation::new().await;
+    let here = Arc::new(Here::new(&installation.flow));
+    let dispatching = tokio::spawn(dispatcher::forever(installation.flow.clone()));
+    contract::holds(&Server { installation, here }).await;
+    dispatching.abort();
 }
