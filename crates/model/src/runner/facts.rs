@@ -6,6 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The longest text of a fact, in characters.
 const LONGEST: usize = 100;
 
+/// The architectures for which Docker has engines, by its names.
+const ARCHITECTURES: [&str; 8] = ["amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "mips64le"];
+
 /// Facts about a runner's machine, as far as the runner reports them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -35,7 +38,8 @@ impl RunnerFacts {
 
     /// The labels that follow from the facts: the architecture, `docker-20` and `docker-20.10`.
     pub fn labels(&self) -> Labels {
-        let architecture = self.architecture();
+        // A runner gives itself no label of people's choice.
+        let architecture = self.architecture().filter(|name| ARCHITECTURES.contains(name));
         let engine = self.engine.as_deref().map(versions).unwrap_or_default();
         let words = architecture.map(str::to_owned).into_iter().chain(engine);
         words.filter_map(|word| word.parse::<Label>().ok()).collect()
@@ -83,6 +87,7 @@ mod tests {
         assert_eq!(labels("amd64", "20.10.24+dfsg1"), "amd64,docker-20,docker-20.10");
         assert_eq!(labels("aarch64", "27.5.1"), "arm64,docker-27,docker-27.5");
         assert_eq!(labels("riscv 64!", "28"), "docker-28");
+        assert_eq!(labels("deploy", "28"), "docker-28", "a runner cannot give itself a label");
         assert_eq!(labels("arm64", "dev"), "arm64");
         assert!(RunnerFacts::default().labels().is_empty());
     }
