@@ -137,7 +137,7 @@ impl Coordinator for Here {
         let Flow { dispatcher, edges, .. } = &self.flow;
         let now = clock::now();
         let lease = Lease { runner: self.runner(), until: self.flow.settings.lease(now), key: Some(key) };
-        let choice = dispatcher.choice(&edges.store, self.runner(), now).await?;
+        let choice = dispatcher.choice(&edges.store, self.runner()).await?;
         let among = choice.map_or(Among::Repeated, Among::Job);
         let claimed = edges.store.queue().claim_job(Lane::Containers, lease, among, now).await?;
         let Some(claimed) = claimed else { return Ok(None) };

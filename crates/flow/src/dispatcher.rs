@@ -5,14 +5,12 @@ use crate::Flow;
 use anyhow::Result;
 use kozmic_edges::{
     broker::{Broker, Topic},
-    clock,
     store::Store,
 };
 use kozmic_model::{
     ids::{JobId, ProjectId},
     placement::{FreeRunner, WaitingJob, place},
     runner::Runner,
-    time::Timestamp,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -24,8 +22,11 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-/// The most waiting jobs that are looked at for one choice.
-const LOOK: u64 = 500;
+/// The number of waiting jobs that are read at once.
+const PAGE: u64 = 500;
+
+/// The most pages of waiting jobs that are looked at for one choice.
+const PAGES: usize = 40;
 
 /// The time within which a woken runner claims. After that, its jobs are for others until it claims or reports.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -85,6 +86,11 @@ impl Dispatcher {
         }
         broker.ring(Topic::Jobs);
         Connection { dispatcher: self.clone(), broker: broker.clone(), name, number, bell }
+    }
+
+    /// The names of all connected runners, with the one of this process.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
     }
 
     /// True if a runner is connected.
@@ -156,39 +162,21 @@ impl Dispatcher {
     ///
     /// # Errors
     /// The database does not answer.
-    pub(crate) async fn choice(&self, store: &Store, name: &str, now: Timestamp) -> Result<Option<JobId>> {
+    pub(crate) async fn choice(&self, store: &Store, name: &str) -> Result<Option<JobId>> {
         let free = self.free(Some(name));
-        let choose = async |limit| {
-            let waiting = self.claimable(store, now, limit).await?;
-            let chosen = place(&waiting, &free).into_iter().find(|(_, runner)| *runner == name);
-            anyhow::Ok((chosen.map(|(job, _)| job), waiting.len() as u64))
-        };
-        // Mostly the runner is alone, and may have the oldest job.
-        if free.len() == 1 {
-            let (chosen, _) = choose(1).await?;
-            if chosen.is_some() {
-                return Ok(chosen);
-            }
-        }
-        Ok(choose(LOOK).await?.0)
+        let waiting = claimable(store, &free).await?;
+        let chosen = place(&waiting, &free).into_iter().find(|(_, runner)| *runner == name);
+        Ok(chosen.map(|(job, _)| job))
     }
 
-    /// The oldest jobs that a runner may claim. A connected runner keeps its jobs, even if their leases could not be
-    /// renewed while the database was away.
-    async fn claimable(&self, store: &Store, now: Timestamp, limit: u64) -> Result<Vec<WaitingJob>> {
-        let mut waiting = store.queue().waiting(now, limit).await?;
-        let connected = self.lock();
-        waiting.retain(|job| job.lost_by.as_ref().is_none_or(|runner| !connected.contains_key(runner)));
-        Ok(waiting)
-    }
-
-    pub(crate) async fn wake(&self, store: &Store, now: Timestamp) -> Result<()> {
+    /// Wakes the runners for which jobs wait.
+    pub(crate) async fn wake(&self, store: &Store) -> Result<()> {
         let free = self.free(None);
         if let [one] = free.as_slice() {
             self.ring(&one.name);
             return Ok(());
         }
-        let waiting = if free.is_empty() { Vec::new() } else { self.claimable(store, now, LOOK).await? };
+        let waiting = claimable(store, &free).await?;
         for (_, name) in place(&waiting, &free) {
             self.ring(name);
         }
@@ -221,7 +209,7 @@ pub(crate) async fn forever(flow: Flow) {
     let Flow { dispatcher, edges, stop, .. } = flow;
     let mut bell = edges.broker.bell(Topic::Jobs);
     while !stop.is_cancelled() {
-        if let Err(fault) = dispatcher.wake(&edges.store, clock::now()).await {
+        if let Err(fault) = dispatcher.wake(&edges.store).await {
             tracing::warn!(error = format!("{fault:#}"), "runners look for jobs by themselves");
         }
         let is_awaited = dispatcher.lock().values().any(|connected| connected.woken.is_some());
@@ -231,6 +219,30 @@ pub(crate) async fn forever(flow: Flow) {
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// The oldest waiting jobs that one of these runners may have, at least as many as there are slots. Jobs that none of
+/// them may have hold up no others.
+async fn claimable(store: &Store, free: &[FreeRunner]) -> Result<Vec<WaitingJob>> {
+    let slots = free.iter().map(|runner| runner.slots).sum::<usize>();
+    let (mut found, mut behind) = (Vec::new(), JobId(0));
+    // Mostly the oldest jobs are claimable.
+    let mut size = PAGE.min(slots as u64);
+    for _ in 0..PAGES {
+        if found.len() >= slots {
+            break;
+        }
+        let page = store.queue().waiting(behind, size).await?;
+        match page.last() {
+            Some(last) => behind = last.id,
+            // Jobs that cannot be read are left out, so a small page may be empty before the last job.
+            None if size < PAGE => {}
+            None => break,
+        }
+        size = PAGE;
+        found.extend(page.into_iter().filter(|job| free.iter().any(|runner| runner.may_have(job))));
+    }
+    Ok(found)
 }
 
 impl Connected {

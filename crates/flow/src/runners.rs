@@ -130,11 +130,29 @@ async fn beat(flow: &Flow, renews: bool) -> Result<()> {
             renew(flow, name).await?;
         }
     }
+    end_lapsed(flow).await?;
     let known = store.runners().runners().await?;
     for name in &names {
         flow.dispatcher.decide(&flow.edges.broker, name, known.iter().find(|known| known.name == *name));
     }
     drain_own(flow, &known);
+    Ok(())
+}
+
+/// Ends the attempts of lost runners. A connected runner keeps its jobs, even if their leases could not be renewed while
+/// the database was away.
+async fn end_lapsed(flow: &Flow) -> Result<()> {
+    let lost = flow.edges.store.queue().end_lapsed(&flow.dispatcher.all(), clock::now()).await?;
+    for job in &lost {
+        tracing::warn!(job.id = job.0, "a job's runner was lost");
+        flow.edges.broker.ring(Topic::Job(*job));
+        flow.edges.broker.ring(Topic::Log(*job));
+    }
+    if !lost.is_empty() {
+        flow.edges.broker.ring(Topic::Jobs);
+        flow.edges.broker.ring(Topic::Projects);
+        flow.edges.broker.ring(Topic::DeletedProjects);
+    }
     Ok(())
 }
 

@@ -16,8 +16,6 @@ pub struct WaitingJob {
     pub project: ProjectId,
     /// The facts that decide which runner may have it.
     pub class: JobClass,
-    /// The runner that let its lease on the job end. It still has the job in hand, so the job is another runner's now.
-    pub lost_by: Option<String>,
 }
 
 /// A runner with free slots.
@@ -36,8 +34,9 @@ pub struct FreeRunner {
 }
 
 impl FreeRunner {
-    fn may_have(&self, job: &WaitingJob) -> bool {
-        job.lost_by.as_ref() != Some(&self.name) && self.rules.refuses(&self.labels, &job.class).is_none()
+    /// True if the rules let it have a job.
+    pub fn may_have(&self, job: &WaitingJob) -> bool {
+        self.rules.refuses(&self.labels, &job.class).is_none()
     }
 }
 
@@ -76,7 +75,7 @@ mod tests {
             labels: labels.parse().unwrap(),
             is_from_fork: false,
         };
-        WaitingJob { id: JobId(id), project: ProjectId(project), class, lost_by: None }
+        WaitingJob { id: JobId(id), project: ProjectId(project), class }
     }
 
     fn runner(name: &str, slots: usize, labels: &str, projects: &[i64]) -> FreeRunner {
@@ -117,13 +116,5 @@ mod tests {
         let rules = RunnerRules { forks: Forks::Only, ..RunnerRules::default() };
         let strict = FreeRunner { rules, ..runner("a", 9, "", &[7]) };
         assert_eq!(placed(&[job(1, 7, "")], &[strict, runner("b", 1, "", &[])]), to(&[(1, "b")]));
-    }
-
-    #[test]
-    fn a_job_that_a_runner_lost_goes_to_another() {
-        let lost = WaitingJob { lost_by: Some("a".into()), ..job(1, 7, "") };
-        let free = [runner("a", 9, "", &[7]), runner("b", 1, "", &[])];
-        assert_eq!(placed(std::slice::from_ref(&lost), &free), to(&[(1, "b")]));
-        assert_eq!(placed(&[lost], &free[..1]), to(&[]));
     }
 }

@@ -15,6 +15,7 @@ mod claims;
 mod held;
 mod claimable;
 mod progress;
+mod lapsed;
 mod given_back;
 mod heard;
 

@@ -85,7 +85,7 @@ async fn a_job_wakes_the_runner_that_built_its_project_and_no_other() {
     assert!(claim(other.coordinator.as_ref()).await.is_none(), "the one that knows the project is free");
     assert_eq!(claim(knows.coordinator.as_ref()).await.unwrap().attempt.job, second);
     drop(two);
-    office.flow.dispatcher.wake(&office.flow.edges.store, clock::now()).await.unwrap();
+    office.flow.dispatcher.wake(&office.flow.edges.store).await.unwrap();
     assert_eq!(one.line.next().await, Some(Push::Wake));
 }
 

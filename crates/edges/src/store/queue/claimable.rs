@@ -9,7 +9,6 @@ use kozmic_model::{
     placement::WaitingJob,
     runner::JobClass,
     status::Status,
-    time::Timestamp,
 };
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::{BTreeSet, HashMap};
@@ -21,26 +20,19 @@ struct Row {
     project_id: i64,
     labels: String,
     is_from_fork: bool,
-    runner: Option<String>,
 }
 
 impl Queue<'_> {
-    /// The oldest jobs that a runner may claim now, in the order in which claims take them: first the jobs that wait,
-    /// then those whose runner let its lease end.
+    /// The oldest jobs that wait for a runner, behind a job.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn waiting(self, now: Timestamp, limit: u64) -> Result<Vec<WaitingJob>> {
-        let jobs = || Lane::Containers.jobs();
-        let waiting = jobs().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
-        let mut found = self.some_of(waiting, limit).await?;
-        let left = limit.saturating_sub(found.len() as u64);
-        if left > 0 {
-            let lapsed = jobs()
-                .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-                .filter(rows::job::Column::LeaseUntil.lt(now.0));
-            found.extend(self.some_of(lapsed, left).await?);
-        }
+    pub async fn waiting(self, behind: JobId, limit: u64) -> Result<Vec<WaitingJob>> {
+        let waiting = Lane::Containers
+            .jobs()
+            .filter(rows::job::Column::Status.eq(Status::Enqueued.word()))
+            .filter(rows::job::Column::Id.gt(behind.0));
+        let found = self.some_of(waiting, limit).await?;
         self.with_projects(found).await
     }
 
@@ -52,7 +44,6 @@ impl Queue<'_> {
                 rows::job::Column::ProjectId,
                 rows::job::Column::Labels,
                 rows::job::Column::IsFromFork,
-                rows::job::Column::Runner,
             ])
             .order_by_asc(rows::job::Column::Id)
             .limit(limit);
@@ -86,7 +77,7 @@ fn waiting_job(row: Row, projects: &HashMap<i64, String>) -> Option<WaitingJob> 
         }
     };
     let class = JobClass { project, labels, is_from_fork: row.is_from_fork };
-    Some(WaitingJob { id: JobId(row.id), project: ProjectId(row.project_id), class, lost_by: row.runner })
+    Some(WaitingJob { id: JobId(row.id), project: ProjectId(row.project_id), class })
 }
 
 fn labels(text: &str) -> Result<Labels, NotALabel> {
@@ -96,10 +87,7 @@ fn labels(text: &str) -> Result<Labels, NotALabel> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{
-        Among, Lease,
-        tests::{HERE, LATER, NOW, Stage, change},
-    };
+    use crate::store::tests::{Stage, change};
     use kozmic_model::{event::Change, git::GitRef};
     use sea_orm::{
         ActiveModelTrait,
@@ -110,35 +98,29 @@ mod tests {
     async fn jobs_wait_with_all_that_decides_about_their_runner() {
         let stage = Stage::new().await;
         let store = &stage.store;
-        let lost = stage.push_at('a', Some(NOW)).await;
-        let lease = Lease { until: NOW, ..HERE };
-        store.queue().claim_job(Lane::Containers, lease, Among::Job(lost), NOW).await.unwrap().unwrap();
         stage.enqueue(Change { git_ref: GitRef::PullRequest(7), ..change('b') }).await;
         let own = stage.labeled(3, "gpu,arm64").await;
-        let waiting = store.queue().waiting(LATER, 10).await.unwrap();
+        let waiting = store.queue().waiting(JobId(0), 10).await.unwrap();
         let class = |labels: &str, is_from_fork| JobClass {
             project: "anna/hello".into(),
             labels: labels.parse().unwrap(),
             is_from_fork,
         };
-        let seen = waiting.iter().map(|job| (job.class.clone(), job.lost_by.clone())).collect::<Vec<_>>();
-        let lost_by = Some("here".to_owned());
-        assert_eq!(
-            seen,
-            [(class("", true), None), (class("arm64,gpu", false), None), (class("", false), lost_by)]
-        );
-        assert_eq!((waiting[1].id, waiting[2].id, waiting[0].project), (own, lost, stage.project));
-        let ids = async |limit| {
-            let some = store.queue().waiting(LATER, limit).await.unwrap();
+        let seen = waiting.iter().map(|job| job.class.clone()).collect::<Vec<_>>();
+        assert_eq!(seen, [class("", true), class("arm64,gpu", false)]);
+        assert_eq!((waiting[1].id, waiting[0].project), (own, stage.project));
+        let ids = async |behind, limit| {
+            let some = store.queue().waiting(behind, limit).await.unwrap();
             some.into_iter().map(|job| job.id).collect::<Vec<_>>()
         };
-        assert_eq!(ids(1).await, [waiting[0].id]);
+        assert_eq!(ids(JobId(0), 1).await, [waiting[0].id]);
+        assert_eq!(ids(waiting[0].id, 1).await, [own]);
         let spoilt = rows::job::ActiveModel {
             id: Unchanged(own.0),
             labels: Set("two words".into()),
             ..Default::default()
         };
         spoilt.update(&store.db.writer).await.unwrap();
-        assert_eq!(ids(10).await, [waiting[0].id, lost]);
+        assert_eq!(ids(JobId(0), 10).await, [waiting[0].id]);
     }
 }

@@ -53,7 +53,7 @@ async fn eight_claimers_that_have_labels_claim_each_of_200_jobs_once() {
             let own = ["big", "gpu"][number as usize % 2].parse::<Labels>().unwrap();
             let is_own = |job: &WaitingJob| job.class.labels == own;
             for claim in 0.. {
-                let waiting = store.queue().waiting(NOW, 200).await.unwrap();
+                let waiting = store.queue().waiting(JobId(0), 200).await.unwrap();
                 let Some(chosen) = waiting.into_iter().find(is_own) else { break };
                 let key = key(number, claim);
                 let lease = Lease { runner: &runner, until: LATER, key: Some(&key) };
