@@ -153,19 +153,13 @@ pub(super) async fn accepted(response: Response) -> Result<Response, LinkFault> 
     }
     let body = bounded(response, LARGEST_FAULT).await.map_err(LinkFault::Lost)?;
     match serde_json::from_slice::<Fault>(&body) {
-        Ok(Fault { kind: Kind::Busy, error }) => Err(LinkFault::Lost(anyhow!(error))),
+        Ok(Fault { kind: Kind::Busy | Kind::Unknown, error }) => Err(LinkFault::Lost(anyhow!(error))),
         Ok(Fault { kind, error }) => Err(LinkFault::Refused { kind, words: error }),
-        // A proxy answers in the server's place.
-        Err(_) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-            Err(LinkFault::Lost(anyhow!("the answer is {status}")))
+        // Something answers in the server's place, such as a proxy while the server is replaced.
+        Err(_) if status == StatusCode::NOT_FOUND => {
+            Err(LinkFault::Lost(anyhow!("this is not the address of a Kozmic that has runners")))
         }
-        Err(_) => {
-            let words = match status {
-                StatusCode::NOT_FOUND => "this is not the address of a Kozmic that has runners".to_owned(),
-                status => format!("the server answers {status}"),
-            };
-            Err(LinkFault::Refused { kind: Kind::Unknown, words })
-        }
+        Err(_) => Err(LinkFault::Lost(anyhow!("the answer is {status}"))),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     },
     protocol::{
         At, LOG_FRAME, UNANSWERED,
+        fault::Kind,
         log::{OfRunner, OfServer},
     },
 };
@@ -50,7 +51,12 @@ impl Uplink {
         let socket = match shared.link.socket(&At::from(self.attempt).path("log")).await {
             Ok(socket) => socket,
             Err(LinkFault::Lost(fault)) => return Parted::Lost { fault, was_connected: false },
-            Err(LinkFault::Refused { words, .. }) => return Parted::Refused(words),
+            Err(LinkFault::Refused { kind: Kind::NotHeld | Kind::Unauthorized, words }) => {
+                return Parted::Refused(words);
+            }
+            Err(LinkFault::Refused { words, .. }) => {
+                return Parted::Lost { fault: anyhow!(words), was_connected: false };
+            }
         };
         let sent = self.send_over(shared, socket, is_taken_up).await;
         sent.unwrap_or_else(|fault| Parted::Lost { fault, was_connected: true })
