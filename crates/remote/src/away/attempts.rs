@@ -53,6 +53,11 @@ impl Attempts {
         }
     }
 
+    /// Stops all attempts, because the server gives the runner no more of them.
+    pub(super) fn stop_all(&self, outcome: &Outcome) {
+        self.all().into_iter().for_each(|attempt| self.stop(attempt, outcome.clone()));
+    }
+
     /// All attempts.
     pub(super) fn all(&self) -> Vec<Attempt> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()

@@ -3,6 +3,7 @@
 use super::{Shared, ask::in_words, link::LinkFault, pauses::up_to};
 use crate::protocol::{
     At, BEAT, MOST_HELD, NOT_HELD, PROTOCOL, ROOT, SILENCE,
+    fault::Kind,
     line::{FromRunner, FromServer, Hello, Slots, Welcome},
 };
 use anyhow::{Context, Result, anyhow, bail};
@@ -54,6 +55,9 @@ async fn once(shared: &Shared) -> Duration {
         Ok(socket) => socket,
         Err(fault) => {
             let is_lost = matches!(fault, LinkFault::Lost(_));
+            if fault.is(Kind::Unauthorized) {
+                shared.attempts.stop_all(&Outcome::Canceled("This runner was removed.".to_owned()));
+            }
             shared.note_trouble(Some(format!("{:#}", in_words(fault))));
             return up_to(JITTER) + if is_lost { PAUSE } else { REFUSED };
         }
@@ -204,6 +208,8 @@ impl Shared {
             self.attempts.stop((*of).into(), Outcome::Canceled(NOT_HELD.to_owned()));
         }
         self.welcome.send_replace(Some(welcome));
+        // If an operator still wants it, the server says so next.
+        self.note_draining(false);
         self.note_trouble(None);
         self.woken.notify_one();
     }
@@ -220,7 +226,7 @@ impl Shared {
     /// Notes the reason why the server cannot be reached, and logs it once.
     fn note_trouble(&self, trouble: Option<String>) {
         let has_changed = self.trouble.send_if_modified(|known| {
-            let has_changed = known.is_some() != trouble.is_some();
+            let has_changed = *known != trouble;
             known.clone_from(&trouble);
             has_changed
         });

@@ -257,6 +257,13 @@ impl Shared {
             match self.link.call(&Call::Attempt { of: attempt.into(), step }).await {
                 Ok(_) => return self.forget(attempt).await,
                 Err(fault) if fault.is(Kind::LogIncomplete) => self.uplinks.begin_again(attempt),
+                Err(fault) if fault.is(Kind::Unauthorized) => {
+                    tracing::warn!(
+                        job.id = attempt.job.0,
+                        "the end of a removed runner's attempt is given up"
+                    );
+                    return self.forget(attempt).await;
+                }
                 Err(LinkFault::Lost(fault)) => {
                     tracing::debug!(
                         job.id = attempt.job.0,

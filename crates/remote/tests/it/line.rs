@@ -69,6 +69,41 @@ async fn a_draining_runner_claims_nothing_until_it_is_resumed() {
     is_draining.wait_for(|is| !is).await.unwrap();
     runner.away.woken().await;
     assert!(runner.away.claim(&new_key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_runner_that_was_resumed_while_it_was_cut_off_claims_again() {
+    let stage = Stage::new().await;
+    let runner = stage.runner();
+    runner.away.welcomed().await;
+    stage.known.push(Push::Drain(true));
+    let mut is_draining = runner.away.is_draining();
+    is_draining.wait_for(|is| *is).await.unwrap();
+    stage.proxy.close();
+    stage.known.has_connections(0).await;
+    // An operator resumes it meanwhile, so that the server has nothing to tell.
+    stage.proxy.open();
+    is_draining.wait_for(|is| !is).await.unwrap();
+    stage.known.ledger.give(crate::stage::order(1));
+    assert!(runner.away.claim(&new_key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_removed_runner_stops_its_attempts() {
+    let stage = Stage::new().await;
+    let (runner, order) = stage.claimed().await;
+    runner.away.welcomed().await;
+    stage.known.remove();
+    let outcome = runner.away.stopped(order.attempt).await;
+    assert_eq!(outcome, Outcome::Canceled("This runner was removed.".to_owned()));
+    runner.away.end(&order, &outcome).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_runner_hears_that_it_should_remove_images() {
+    let stage = Stage::new().await;
+    let runner = stage.runner();
+    runner.away.welcomed().await;
     stage.known.push(Push::Images);
     runner.away.images_are_to_be_removed().await;
 }
