@@ -39,7 +39,7 @@ pub(super) async fn put(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let order = caller.order(Attempt { job: JobId(job), number }).await?;
+    let order = caller.current(Attempt { job: JobId(job), number }).await?;
     let (lines, told) = mpsc::channel(16);
     let publishing = AbortOnDropHandle::new(tokio::spawn(async move {
         // If nobody reads the answer, the runner is gone, and this task ends with the answer.

@@ -27,6 +27,16 @@ impl Caller {
         order.ok_or_else(Refusal::not_held)
     }
 
+    /// The order of an attempt that holds its job now, by the coordinator's word. An attempt that was lost and is not
+    /// cleared yet may only be reported about.
+    pub(super) async fn current(&self, attempt: Attempt) -> Result<Arc<Order>, Refusal> {
+        let order = self.order(attempt).await?;
+        match self.coordinator.standing(attempt).await? {
+            Some(_) => Ok(order),
+            None => Err(Refusal::not_held()),
+        }
+    }
+
     async fn of(server: &Server, token: Option<RunnerToken>) -> Result<Self, Refusal> {
         let unknown = || Refusal::new(Kind::Unauthorized, "the runner's token is unknown or was removed");
         let token = token.ok_or_else(unknown)?;

@@ -59,7 +59,7 @@ pub(super) async fn call(
             }
         }
         Call::Image { of, about } => {
-            about_image(coordinator, &*caller.order(of.into()).await?, about).await?
+            about_image(coordinator, &*caller.current(of.into()).await?, about).await?
         }
     };
     Ok(Json(answer))

@@ -44,7 +44,7 @@ pub(super) async fn refs(
 ) -> Response {
     let answer = async {
         let GitCaller(caller) = caller?;
-        let order = caller.order(attempt(of)).await?;
+        let order = caller.current(attempt(of)).await?;
         if asked.service.as_deref() != Some(SERVICE) {
             return Err(Refusal::invalid(format!("only {SERVICE} is served")));
         }
@@ -70,7 +70,7 @@ pub(super) async fn upload_pack(
 ) -> Response {
     let answer = async {
         let GitCaller(caller) = caller?;
-        let order = caller.order(attempt(of)).await?;
+        let order = caller.current(attempt(of)).await?;
         let body = unpacked(&headers, body)?;
         let (answer, permit) = server.ask(&order, protocol(&headers), Question::Body(body)).await?;
         Ok(stream_of(None, answer, permit, "application/x-git-upload-pack-result"))
