@@ -29,6 +29,9 @@ const BREATH: Duration = Duration::from_millis(10);
 /// Time without anything from the runner after which the connection ends. The runner sends a ping every few seconds.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// Longest time for which the rest of a refused log is read.
+const REST: Duration = Duration::from_secs(10);
+
 /// Interval at which the server checks that the runner still holds the attempt.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -149,8 +152,13 @@ impl Incoming<'_> {
         Ok(())
     }
 
+    /// Refuses the log, and reads what is still on its way: a connection that is closed before loses the message.
     async fn refuse(&mut self, reason: String) -> Result<bool> {
-        self.say(OfServer::Refused { reason }).await.map(|()| false)
+        self.say(OfServer::Refused { reason }).await?;
+        self.send(Message::Close(None)).await?;
+        let rest = async { while !matches!(hear(&mut self.socket).await, Ok(Heard::Over) | Err(_)) {} };
+        let _ = timeout(REST, rest).await;
+        Ok(false)
     }
 
     async fn have(&mut self, end: Position) -> Result<()> {
