@@ -24,6 +24,9 @@ use url::Url;
 /// Time for unfinished steps to end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// Pause before a loop that had a fault begins again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
 /// Interval between looks at the machine.
 const FACTS: Duration = Duration::from_secs(60);
 
@@ -90,10 +93,19 @@ async fn tell_when_connected(away: Arc<Away>, server: Url, stop: CancellationTok
 }
 
 fn work(open: OpenRunner, away: Arc<Away>, tasks: &TaskTracker, stop: CancellationToken) {
-    tasks.spawn(open.clone().beat());
-    tasks.spawn(open.clone().sweep());
-    tasks.spawn(tidy_if_asked(open.clone(), away, stop));
-    tasks.spawn(open.work());
+    let [beating, sweeping, working] = [open.clone(), open.clone(), open.clone()];
+    tasks.spawn(keep("beat", move || beating.clone().beat()));
+    tasks.spawn(keep("containers", move || sweeping.clone().sweep()));
+    tasks.spawn(tidy_if_asked(open, away, stop));
+    tasks.spawn(keep("jobs", move || working.clone().work()));
+}
+
+/// Keeps a loop going. If it panics, that is a fault of ours: it is logged, and the loop begins again.
+async fn keep<F: Future<Output = ()> + Send + 'static>(name: &'static str, work: impl Fn() -> F) {
+    while tokio::spawn(work()).await.is_err() {
+        tracing::error!(name, "a part of the runner has a fault and begins again");
+        tokio::time::sleep(RESTART_PAUSE).await;
+    }
 }
 
 /// Removes surplus images whenever the server asks for that.
