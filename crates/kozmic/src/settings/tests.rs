@@ -43,8 +43,9 @@ fn a_range_has_room_for_each_job_and_for_the_one_before() {
 fn a_wrong_value_is_named_with_what_would_be_right() {
     for (name, value, right) in [
         ("KOZMIC_LISTEN", "8080", "127.0.0.1:8080"),
-        ("KOZMIC_RUNNER_CONCURRENCY", "two", "from 1 to 1000"),
-        ("KOZMIC_RUNNER_CONCURRENCY", "0", "from 1 to 1000"),
+        ("KOZMIC_RUNNER_CONCURRENCY", "two", "from 0 to 1000"),
+        ("KOZMIC_RUNNER_CONCURRENCY", "1001", "from 0 to 1000"),
+        ("KOZMIC_RUNNER_LEASE", "29", "from 30 to 86400"),
         ("KOZMIC_STALL_TIMEOUT", "15m", "seconds"),
         ("KOZMIC_PUBLIC_URL", "ci.example.org", "https://"),
         ("KOZMIC_PUBLIC_URL", "https://example.org/ci", "without a path"),

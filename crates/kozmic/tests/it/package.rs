@@ -190,17 +190,19 @@ async fn set_up(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// Starts a runner with the settings of its file until it says for whom it works, as the service's user.
+/// Starts a runner with the settings of its file until it says where it connects, as the service's user.
 const RUNNER: &str = r#"
     install -d -m 0700 -o kozmic /var/lib/kozmic-runner
     cd /var/lib/kozmic-runner
     set -a
     . /etc/kozmic/runner.env
     KOZMIC_DATA_DIR=$PWD KOZMIC_RUNNER_TOKEN_FILE=/etc/kozmic/runner.token
-    coproc runner { exec setpriv --reuid=kozmic --regid=kozmic --init-groups kozmic runner; }
+    coproc runner { exec setpriv --reuid=kozmic --regid=kozmic --init-groups kozmic runner 2>&1; }
     pid=$runner_PID
-    read -r line <&"${runner[0]}"
-    echo "$line"
+    while read -r line <&"${runner[0]}"; do
+        echo "$line"
+        case $line in *connecting*) break ;; esac
+    done
     kill "$pid"
     wait "$pid"
 "#;
@@ -215,7 +217,8 @@ async fn runner_set_up(machine: &Machine) -> Result<()> {
     assert_eq!(machine.shell("cat /called; : >/called").await?, "disable kozmic\nenable --now kozmic-runner");
     machine.shell("sed -i 's/^# KOZMIC_/KOZMIC_/' /etc/kozmic/runner.env").await?;
     let said = machine.shell(RUNNER).await?;
-    assert!(said.contains("Kozmic's runner 000000000000 works for https://ci.example.com/"), "{said}");
+    let connects = ["connecting", "runner=\"000000000000\"", "server=https://ci.example.com/"];
+    assert!(connects.iter().all(|words| said.contains(words)), "{said}");
     Ok(())
 }
 
