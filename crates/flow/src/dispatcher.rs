@@ -250,9 +250,9 @@ impl Connected {
         let runner = &self.runner;
         let left = usize::try_from(runner.slots - runner.busy).unwrap_or_default();
         let sleeps = self.woken.is_some_and(|woken| woken.elapsed() >= PATIENCE);
-        let takes_none = runner.is_draining || runner.trouble.is_some() || sleeps;
         let slots = if asks { left.max(1) } else { left };
-        (slots > 0 && !runner.is_draining && (asks || !takes_none)).then(|| FreeRunner {
+        let is_ready = asks || (runner.trouble.is_none() && !sleeps);
+        (slots > 0 && !runner.is_draining && is_ready).then(|| FreeRunner {
             name: runner.name.clone(),
             slots,
             rules: runner.rules.clone(),

@@ -41,17 +41,28 @@ pub async fn remove_strays(store: &Store, shelf: &Shelf) -> Result<usize> {
     // The order matters: a job that made an image and ended before busy projects are read has noted the image before
     // that.
     let there = shelf.names().await?;
-    let busy = store.images().busy_projects().await?;
-    let known = store.images().cached_image_names(shelf.runner()).await?;
     let mut count = 0;
-    for name in there {
-        let Some(project) = project_of(&name).filter(|project| !busy.contains(project)) else { continue };
-        if !known.contains(&name.to_string()) && shelf.remove(&name).await? {
+    for (name, project) in strays(store, shelf.runner(), &there).await? {
+        if shelf.remove(name).await? {
             tracing::info!(image = %name, %project, "a stray image was removed");
             count += 1;
         }
     }
     Ok(count)
+}
+
+/// The images among those that a runner made which the database does not know any more, with their projects. Images of a
+/// project with a running job are left out.
+async fn strays<'a>(
+    store: &Store,
+    runner: &str,
+    there: &'a [ImageName],
+) -> Result<Vec<(&'a ImageName, ProjectId)>> {
+    let busy = store.images().busy_projects().await?;
+    let known = store.images().cached_image_names(runner).await?;
+    let of_idle = there.iter().filter_map(|name| Some((name, project_of(name)?)));
+    let of_idle = of_idle.filter(|(_, project)| !busy.contains(project));
+    Ok(of_idle.filter(|(name, _)| !known.contains(&name.to_string())).collect())
 }
 
 /// Removes an image from the engine; false if a job uses it. If a job begins meanwhile, either it was faster and the
@@ -81,12 +92,8 @@ pub(crate) async fn surplus(flow: &Flow, runner: &str, there: &[ImageName]) -> R
             surplus.push(Surplus::Named(image.name().parse().context("name a cached image")?));
         }
     }
-    let busy = store.images().busy_projects().await?;
-    let known = store.images().cached_image_names(runner).await?;
-    let strays = there.iter().filter(|name| {
-        project_of(name).is_some_and(|project| !busy.contains(&project) && !known.contains(&name.to_string()))
-    });
-    surplus.extend(strays.cloned().map(Surplus::Named));
+    let strays = strays(store, runner, there).await?;
+    surplus.extend(strays.into_iter().map(|(name, _)| Surplus::Named(name.clone())));
     if !in_use(flow, |kind| kind == KernelKind::Dependent).await? {
         let nameless = store.images().nameless_kernel_images(runner).await?;
         surplus.extend(nameless.into_iter().map(Surplus::Nameless));
