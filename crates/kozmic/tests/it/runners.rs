@@ -45,13 +45,31 @@ impl Fleet {
 
     /// The container that runs, and the place of its runner in the list.
     async fn container(&self) -> Result<(usize, String)> {
-        for (at, runner) in self.runners.iter().enumerate() {
-            let all = self.world.docker.containers(&label(runner)).await?;
-            if let Some(container) = all.into_iter().find(|container| container.state == "running") {
-                return Ok((at, container.id));
+        for at in 0..self.runners.len() {
+            if let Some(container) = self.running_of(at).await? {
+                return Ok((at, container));
             }
         }
         anyhow::bail!("no runner has a running container")
+    }
+
+    /// The running container of a runner, if it has one.
+    async fn running_of(&self, at: usize) -> Result<Option<String>> {
+        let all = self.world.docker.containers(&label(&self.runners[at])).await?;
+        Ok(all.into_iter().find(|container| container.state == "running").map(|container| container.id))
+    }
+
+    /// The container of a runner, as soon as one runs.
+    async fn begun_by(&self, at: usize) -> Result<String> {
+        let look = async {
+            loop {
+                if let Some(container) = self.running_of(at).await? {
+                    return anyhow::Ok(container);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, look).await.context("the runner does not begin")?
     }
 
     async fn open_gate(&self) -> Result<()> {
@@ -156,17 +174,7 @@ async fn the_job_of_a_lost_runner_runs_again_on_another() -> Result<()> {
     let (lost, container) = fleet.container().await?;
     fleet.runners[lost].kill_9().await?;
     fleet.world.docker.remove(&container).await?;
-    let survivor = label(&fleet.runners[1 - lost]);
-    let again = tokio::time::timeout(LIMIT, async {
-        loop {
-            let all = fleet.world.docker.containers(&survivor).await?;
-            if let Some(found) = all.into_iter().find(|one| one.state == "running") {
-                return anyhow::Ok(found.id);
-            }
-            tokio::task::yield_now().await;
-        }
-    });
-    let again = again.await.context("the other runner does not begin")??;
+    let again = fleet.begun_by(1 - lost).await?;
     open_gate_in(&fleet.world.docker, &again).await;
     fleet.world.status(&pushed.sha, State::Success).await?;
     is_whole(&fleet.world.log().await?)?;

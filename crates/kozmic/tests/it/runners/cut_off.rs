@@ -1,7 +1,7 @@
 //! The network between a runner and the server is cut, for a moment and for longer than the lease.
 
-use super::{Fleet, is_whole, label, script};
-use crate::world::{LIMIT, open_gate_in};
+use super::{Fleet, is_whole, script};
+use crate::world::open_gate_in;
 use anyhow::{Context, Result};
 use kozmic_testkit::{cable::Cable, github::State, runner::Runner};
 
@@ -57,17 +57,7 @@ async fn a_runner_that_is_cut_off_for_long_stops_its_script_and_another_begins_t
     let (lost, container) = fleet.container().await?;
     cables[lost].cut();
     fleet.world.docker.run(&["wait", &container]).await.context("the runner stops its script")?;
-    let survivor = label(&fleet.runners[1 - lost]);
-    let again = tokio::time::timeout(LIMIT, async {
-        loop {
-            let all = fleet.world.docker.containers(&survivor).await?;
-            if let Some(found) = all.into_iter().find(|one| one.state == "running") {
-                return anyhow::Ok(found.id);
-            }
-            tokio::task::yield_now().await;
-        }
-    });
-    let again = again.await.context("the other runner does not begin")??;
+    let again = fleet.begun_by(1 - lost).await?;
     cables[lost].mend();
     open_gate_in(&fleet.world.docker, &again).await;
     fleet.world.status(&pushed.sha, State::Success).await?;

@@ -48,12 +48,7 @@ async fn a_removed_runner_is_refused_and_its_job_runs_elsewhere() -> Result<()> 
     let gone = fleet.runners.remove(0);
     fleet.runners.push(Runner::add(&fleet.world.server, "two", &[]).await?);
     fleet.world.anna.wait_for_build(fleet.world.project, LIMIT, |build| build.status == "pending").await?;
-    let running = tokio::time::timeout(LIMIT, async {
-        while fleet.container().await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    });
-    running.await?;
+    fleet.begun_by(0).await?;
     fleet.open_gate().await?;
     fleet.world.status(&pushed.sha, State::Success).await?;
     is_whole(&fleet.world.log().await?)?;
