@@ -40,8 +40,7 @@ pub(super) fn empty(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the leftovers of killed git processes in the mirrors below `dir`. Before the first fetch of this process,
-/// nothing else writes there.
+/// Removes the leftovers of killed git processes in the mirrors below `dir`. Nothing else may write there meanwhile.
 pub(super) fn remove_remains(dir: &Path) -> io::Result<()> {
     for mirror in fs::read_dir(dir)? {
         let path = mirror?.path();
