@@ -142,7 +142,10 @@ async fn beat(flow: &Flow, renews: bool) -> Result<()> {
 /// Ends the attempts of lost runners. A connected runner keeps its jobs, even if their leases could not be renewed while
 /// the database was away.
 async fn end_lapsed(flow: &Flow) -> Result<()> {
-    let lost = flow.edges.store.queue().end_lapsed(&flow.dispatcher.all(), clock::now()).await?;
+    let mut present = flow.dispatcher.all();
+    // The runner of this process reads the configuration even if it runs no containers.
+    present.push(flow.settings.runner.clone());
+    let lost = flow.edges.store.queue().end_lapsed(&present, clock::now()).await?;
     for job in &lost {
         tracing::warn!(job.id = job.0, "a job's runner was lost");
         flow.edges.broker.ring(Topic::Job(*job));

@@ -210,7 +210,7 @@ async fn one_commit_on_one_ref_is_one_build_and_numbers_count_up() {
 }
 
 #[tokio::test]
-async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed() {
+async fn an_attempt_that_lapsed_holds_its_job_no_longer_and_another_runner_claims_it() {
     let stage = Stage::new().await;
     stage.push('a').await;
     let store = &stage.store;
@@ -221,6 +221,7 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
         .unwrap()
         .unwrap();
     assert!(store.queue().claim_job(Lane::Containers, HERE, Among::All, LATER).await.unwrap().is_none());
+    assert_eq!(store.queue().end_lapsed(&[], LATER).await.unwrap(), [claimed.job.id]);
     let again = store
         .queue()
         .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, Among::All, LATER)
@@ -235,29 +236,6 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
     let build =
         store.queue().finish_job(again.job.attempt(), &Outcome::Returned(0), LATER).await.unwrap().unwrap();
     assert_eq!(build.status, Status::Success);
-}
-
-#[tokio::test]
-async fn a_cancel_request_outlives_a_change_of_runner() {
-    let stage = Stage::new().await;
-    stage.push('a').await;
-    let claimed = stage
-        .store
-        .queue()
-        .claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, Among::All, NOW)
-        .await
-        .unwrap()
-        .unwrap();
-    stage.store.queue().request_cancel(claimed.job.id, "Enough.", None, NOW).await.unwrap();
-    let again = stage
-        .store
-        .queue()
-        .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, Among::All, LATER)
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(again.job.cancel_requested);
-    assert_eq!(again.job.reason.as_deref(), Some("Enough."));
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use crate::store::rows;
 use anyhow::{Context, Result};
 use kozmic_model::audit::Actor;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult, QueryResult,
-    QuerySelect, Select, Statement,
-    sea_query::{LockBehavior, LockType},
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    ExecResult, IntoActiveModel, Iterable, JoinType, ModelTrait, PrimaryKeyToColumn, QueryFilter,
+    QueryResult, QuerySelect, Select, Statement, TryIntoModel,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
 use std::{
     borrow::Cow,
@@ -73,18 +74,6 @@ impl Transaction {
         Ok(())
     }
 
-    /// Locks a build without waiting. False if somebody else changes it now, or if it is gone.
-    pub(in crate::store) async fn try_lock_build(&self, build: i64) -> Result<bool> {
-        if !self.has_many_writers() {
-            return Ok(true);
-        }
-        let is_locked = self.first_free(rows::build::Entity::find_by_id(build)).await?.is_some();
-        if is_locked {
-            self.builds().insert(build);
-        }
-        Ok(is_locked)
-    }
-
     /// Waits until nobody else changes a build or others of its project.
     pub(in crate::store) async fn lock_build_and_project(&self, build: i64) -> Result<()> {
         if !self.has_many_writers() {
@@ -140,16 +129,47 @@ impl Transaction {
         if self.has_many_writers() { rows.lock_exclusive() } else { rows }
     }
 
-    /// The first row of a query that nobody else has locked. It is locked from then on.
-    pub(in crate::store) async fn first_free<E: EntityTrait>(
+    /// The first job of a query whose row and whose build nobody else has locked, with its build. Both are locked from
+    /// then on.
+    pub(in crate::store) async fn first_free(
         &self,
-        rows: Select<E>,
-    ) -> Result<Option<E::Model>> {
-        let rows = match self.has_many_writers() {
-            true => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
-            false => rows,
+        jobs: Select<rows::job::Entity>,
+    ) -> Result<Option<(rows::job::Model, rows::build::Model)>> {
+        let build_of = rows::job::Entity::belongs_to(rows::build::Entity)
+            .from(rows::job::Column::BuildId)
+            .to(rows::build::Column::Id);
+        let both = jobs.join(JoinType::InnerJoin, build_of.into()).select_two_required(rows::build::Entity);
+        let both = match self.has_many_writers() {
+            true => both.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
+            false => both,
         };
-        rows.one(self).await.context("look for a row that nobody changes")
+        let found = both.one(self).await.context("look for a job that nobody changes")?;
+        if let Some((_, build)) = &found {
+            self.builds().insert(build.id);
+        }
+        Ok(found)
+    }
+
+    /// Changes some columns of a row that this transaction has locked. Returns the row as it is then, without reading
+    /// it again.
+    pub(in crate::store) async fn change_row<A, M>(&self, row: M, change: A) -> Result<M, DbErr>
+    where
+        A: ActiveModelTrait + TryIntoModel<M>,
+        M: ModelTrait + IntoActiveModel<A>,
+    {
+        let mut whole = row.into_active_model();
+        let mut update = A::Entity::update_many();
+        for key in <A::Entity as EntityTrait>::PrimaryKey::iter() {
+            let key = key.into_column();
+            update = update.filter(Expr::col(key).eq(whole.get(key).unwrap()));
+        }
+        for column in <A::Entity as EntityTrait>::Column::iter() {
+            if let ActiveValue::Set(value) = change.get(column) {
+                whole.set(column, value);
+            }
+        }
+        update.set(change).exec(self).await?;
+        whole.try_into_model()
     }
 }
 

@@ -10,10 +10,7 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
     build::Build,
-    ending::Ending,
     ids::{BuildId, JobId},
-    job::{Job, Outcome},
-    sequel::Sequel,
     status::Status,
     time::Timestamp,
 };
@@ -107,53 +104,6 @@ pub(in crate::store) async fn interrupted(
     Ok(())
 }
 
-/// Ends the attempt of a runner that let its lease end. False if the job ends, too, because it gets no further attempt
-/// by itself.
-pub(in crate::store) async fn end_lapsed(
-    tx: &Transaction,
-    row: &rows::job::Model,
-    job: &Job,
-    now: Timestamp,
-) -> Result<bool> {
-    match Sequel::of(job, &Outcome::Interrupted("The runner was lost.".to_owned())) {
-        // If somebody asked to stop the job, the next runner learns of that.
-        Sequel::Again(_) | Sequel::End(Outcome::Canceled(_)) => {
-            keep(tx, lost(row.clone(), now)).await?;
-            Ok(true)
-        }
-        Sequel::End(outcome) => {
-            end_lost(tx, row, &outcome, now).await?;
-            Ok(false)
-        }
-    }
-}
-
-/// Ends a job whose runner let its lease end, and which gets no further attempt by itself.
-async fn end_lost(tx: &Transaction, row: &rows::job::Model, outcome: &Outcome, now: Timestamp) -> Result<()> {
-    let ended = rows::job::ActiveModel {
-        id: Unchanged(row.id),
-        status: Set(outcome.status().word().to_owned()),
-        ending: Set(Some(outcome.ending().word().to_owned())),
-        reason: Set(outcome.reason()),
-        finished_at: Set(Some(now.0)),
-        ..Default::default()
-    };
-    ended.update(tx).await.context("end a job whose runner was lost")?;
-    jobs::tell(tx, row, now).await?;
-    refresh(tx, row.build_id, now).await.map(drop)
-}
-
-/// An attempt that its runner lost, in the form in which it stays readable.
-fn lost(row: rows::job::Model, now: Timestamp) -> rows::job::Model {
-    rows::job::Model {
-        status: Status::Error.word().to_owned(),
-        reason: Some("The runner was lost: another one began anew.".to_owned()),
-        ending: Some(Ending::Interrupted.word().to_owned()),
-        finished_at: Some(now.0),
-        ..row
-    }
-}
-
 /// Keeps the result of a job's present attempt, before another attempt takes its place.
 pub(super) async fn keep(tx: &Transaction, row: rows::job::Model) -> Result<()> {
     let past = rows::attempt::ActiveModel {
@@ -180,7 +130,11 @@ mod tests {
         Among, Lane,
         tests::{HERE, NOW, Stage},
     };
-    use kozmic_model::spent::Spent;
+    use kozmic_model::{
+        ending::Ending,
+        job::{Job, Outcome},
+        spent::Spent,
+    };
     use std::time::Duration;
 
     impl Stage {

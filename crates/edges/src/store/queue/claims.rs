@@ -3,7 +3,10 @@
 //! The answer to a claim may be lost on its way. So a claim has a key, and a claim that is repeated with the same key
 //! gives the same job. No two jobs have the same key, even if both claims are made at once: the database sees to that.
 
-use super::{Queue, attempts::end_lapsed, jobs, moves::heard_at, refresh::refresh};
+use super::{
+    Queue, jobs,
+    refresh::{refresh, refresh_row},
+};
 use crate::store::{database::Transaction, read, rows};
 use anyhow::{Context, Error, Result};
 use kozmic_model::{
@@ -13,9 +16,13 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Select, SqlErr,
-    sea_query::Expr,
+    ColumnTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Select, SqlErr,
+    sea_query::{Expr, ExprTrait},
 };
+use std::collections::BTreeSet;
+
+/// Said if a search for jobs fails.
+const LOOK: &str = "look for a job to claim";
 
 /// A job that a runner holds, with all facts that the runner needs.
 #[derive(Clone, Debug)]
@@ -74,10 +81,9 @@ impl Lane {
 }
 
 impl Queue<'_> {
-    /// Gives a waiting job of a lane to a runner, until the lease ends: the oldest one, or the one that is chosen. If a
-    /// runner let its lease end, its job is given to another runner, as a new attempt. If the runner has claimed a job
-    /// with the same key and still holds it, gives that job again. So the runner keeps its key until a claim gives a
-    /// job: while one claim is under way, its repetition may find none.
+    /// Gives a waiting job of a lane to a runner, until the lease ends: the oldest one, or the one that is chosen. If the
+    /// runner has claimed a job with the same key and still holds it, gives that job again. So the runner keeps its key
+    /// until a claim gives a job: while one claim is under way, its repetition may find none.
     ///
     /// # Errors
     /// The database does not answer. It is not known then if a job was given: the runner repeats the claim.
@@ -106,24 +112,34 @@ impl Queue<'_> {
         if among == Among::Repeated {
             return Ok(None);
         }
-        let all = Candidates { lane, among, but: &[], of: None };
-        if among == Among::All && next(&self.db.reader, all, lease.runner, now).await?.is_none() {
-            return Ok(None);
+        let all = Candidates { lane, among, of: None };
+        if self.db.has_many_writers() {
+            return self.claim_beside_others(all, lease, now).await;
         }
-        let mut busy = Vec::new();
-        loop {
-            match self.try_claim(Candidates { but: &busy, ..all }, lease, now).await? {
-                Tried::Claimed(job) => return Ok(Some(*job)),
-                Tried::Ended => {}
-                Tried::Busy(build) => busy.push(build),
-                Tried::Nothing => break,
-            }
+        // The file's only writer is not taken if no job waits.
+        match among == Among::All && all.oldest().one(&self.db.reader).await.context(LOOK)?.is_none() {
+            true => Ok(None),
+            false => self.claim_first(all, lease, now).await,
         }
-        // All remaining candidates belong to builds that others change now. Those changes end soon.
-        for build in busy {
-            let of = Some(build);
-            if let Tried::Claimed(job) = self.try_claim(Candidates { of, ..all }, lease, now).await? {
-                return Ok(Some(*job));
+    }
+
+    /// Claims the first candidate that nobody else changes now, or else waits for a candidate's build.
+    async fn claim_beside_others(
+        self,
+        all: Candidates,
+        lease: Lease<'_>,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedJob>> {
+        if let Some(claimed) = self.claim_first(all, lease, now).await? {
+            return Ok(Some(claimed));
+        }
+        // The remaining candidates belong to builds that others change now. Those changes end soon.
+        let builds = all.oldest().select_only().column(rows::job::Column::BuildId).into_tuple::<i64>();
+        let builds = builds.all(&self.db.reader).await.context(LOOK)?.into_iter().collect::<BTreeSet<_>>();
+        for build in builds {
+            let of = Candidates { of: Some(build), ..all };
+            if let Some(claimed) = self.claim_first(of, lease, now).await? {
+                return Ok(Some(claimed));
             }
         }
         Ok(None)
@@ -167,37 +183,48 @@ impl Queue<'_> {
                 let tx = &tx;
                 let Some(row) = tx.lock_job(id).await?.filter(is_held) else { return Ok(None) };
                 match read::job(row.clone()) {
-                    Ok(job) => with_surroundings(tx, job, row.move_id, now).await.map(Some),
+                    Ok(job) => {
+                        let build = refresh(tx, row.build_id, now).await?;
+                        with_surroundings(tx, job, build, row.move_id).await.map(Some)
+                    }
                     Err(fault) => spoil(tx, &row, &fault, now).await.map(|()| None),
                 }
             })
             .await
     }
 
-    /// Tries to claim the first candidate. Locks the job first, and its build only if nobody else changes the build
-    /// now. All other changes lock the build first, so waiting for the build here could end in a deadlock.
-    async fn try_claim(self, among: Candidates<'_>, lease: Lease<'_>, now: Timestamp) -> Result<Tried> {
+    /// Claims the first candidate that nobody else changes now. Candidates that cannot be read end.
+    async fn claim_first(
+        self,
+        among: Candidates,
+        lease: Lease<'_>,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedJob>> {
+        loop {
+            match self.try_claim(among, lease, now).await? {
+                Tried::Claimed(job) => return Ok(Some(*job)),
+                Tried::Ended => {}
+                Tried::Nothing => return Ok(None),
+            }
+        }
+    }
+
+    /// Tries to claim the first candidate. Takes a candidate only if it need not wait for a lock on the job and its build:
+    /// all other changes lock the build before the job, so waiting here could end in a deadlock.
+    async fn try_claim(self, among: Candidates, lease: Lease<'_>, now: Timestamp) -> Result<Tried> {
         self.db
             .change_in_parallel("a claim", move |tx| async move {
                 let tx = &tx;
                 if let Some(build) = among.of {
                     tx.lock_build(build).await?;
                 }
-                let Some(row) = next_free(tx, among, lease.runner, now).await? else {
+                let Some((row, build)) = tx.first_free(among.oldest()).await? else {
                     return Ok(Tried::Nothing);
                 };
-                if among.of.is_none() && !tx.try_lock_build(row.build_id).await? {
-                    return Ok(Tried::Busy(row.build_id));
+                match read::job(row.clone()) {
+                    Ok(_) => hold(tx, row, build, lease, now).await.map(Box::new).map(Tried::Claimed),
+                    Err(fault) => spoil(tx, &row, &fault, now).await.map(|()| Tried::Ended),
                 }
-                let job = match read::job(row.clone()) {
-                    Ok(job) => job,
-                    Err(fault) => {
-                        spoil(tx, &row, &fault, now).await?;
-                        return Ok(Tried::Ended);
-                    }
-                };
-                let claimed = hold(tx, row, &job, lease, now).await?;
-                Ok(claimed.map_or(Tried::Ended, |claimed| Tried::Claimed(Box::new(claimed))))
             })
             .await
     }
@@ -205,11 +232,9 @@ impl Queue<'_> {
 
 /// The jobs of a lane that may be claimed.
 #[derive(Clone, Copy)]
-struct Candidates<'a> {
+struct Candidates {
     lane: Lane,
     among: Among,
-    /// Builds to leave out, because others change them now.
-    but: &'a [i64],
     /// Set if only jobs of this build count.
     of: Option<i64>,
 }
@@ -220,32 +245,21 @@ enum Tried {
     Claimed(Box<ClaimedJob>),
     /// The job ended instead. There may be another one.
     Ended,
-    /// The job's build is being changed.
-    Busy(i64),
-    /// There is no candidate.
+    /// There is no candidate that nobody else changes.
     Nothing,
 }
 
-impl Candidates<'_> {
-    /// Two queries, each with the oldest job first: jobs that wait, and jobs whose lease another runner let end. The
-    /// runner's own jobs are left out, even if their lease has ended: the runner still has them in hand.
-    fn queries(self, runner: &str, now: Timestamp) -> [Select<rows::job::Entity>; 2] {
-        let mut oldest = self.lane.jobs().order_by_asc(rows::job::Column::Id);
+impl Candidates {
+    /// The oldest job first.
+    fn oldest(self) -> Select<rows::job::Entity> {
+        let mut waiting = self.lane.jobs().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
         if let Among::Job(id) = self.among {
-            oldest = oldest.filter(rows::job::Column::Id.eq(id.0));
-        }
-        if !self.but.is_empty() {
-            oldest = oldest.filter(rows::job::Column::BuildId.is_not_in(self.but.iter().copied()));
+            waiting = waiting.filter(rows::job::Column::Id.eq(id.0));
         }
         if let Some(build) = self.of {
-            oldest = oldest.filter(rows::job::Column::BuildId.eq(build));
+            waiting = waiting.filter(rows::job::Column::BuildId.eq(build));
         }
-        let waiting = oldest.clone().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
-        let lapsed = oldest
-            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-            .filter(rows::job::Column::LeaseUntil.lt(now.0))
-            .filter(rows::job::Column::Runner.ne(runner));
-        [waiting, lapsed]
+        waiting.order_by_asc(rows::job::Column::Id)
     }
 }
 
@@ -255,71 +269,31 @@ fn is_taken(fault: &Error) -> bool {
     matches!(said, Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// The job that a runner may take next, if any.
-async fn next(
-    db: &impl ConnectionTrait,
-    among: Candidates<'_>,
-    runner: &str,
-    now: Timestamp,
-) -> Result<Option<rows::job::Model>> {
-    for jobs in among.queries(runner, now) {
-        if let Some(row) = jobs.one(db).await.context("look for a job to claim")? {
-            return Ok(Some(row));
-        }
-    }
-    Ok(None)
-}
-
-/// The first candidate that no other runner is taking now.
-async fn next_free(
-    tx: &Transaction,
-    among: Candidates<'_>,
-    runner: &str,
-    now: Timestamp,
-) -> Result<Option<rows::job::Model>> {
-    for jobs in among.queries(runner, now) {
-        if let Some(row) = tx.first_free(jobs).await? {
-            return Ok(Some(row));
-        }
-    }
-    Ok(None)
-}
-
-/// Notes that a runner holds a job. A request to cancel the job stays, so that the runner finds it. None if another
-/// runner lost the job, and the job ends because it gets no further attempt.
+/// Notes that a runner holds a job. A request to cancel the job stays, so that the runner finds it.
 async fn hold(
     tx: &Transaction,
     row: rows::job::Model,
-    job: &Job,
+    build: rows::build::Model,
     lease: Lease<'_>,
     now: Timestamp,
-) -> Result<Option<ClaimedJob>> {
-    let was_lost = row.status == Status::Pending.word();
-    let interruptions = match was_lost {
-        true if !end_lapsed(tx, &row, job, now).await? => return Ok(None),
-        true => row.interruptions + 1,
-        false => row.interruptions,
-    };
+) -> Result<ClaimedJob> {
     let held = rows::job::ActiveModel {
-        id: Unchanged(row.id),
         status: Set(Status::Pending.word().to_owned()),
         attempt: Set(row.attempt + 1),
-        reason: Set(row.reason.filter(|_| row.cancel_requested)),
+        reason: Set(row.reason.clone().filter(|_| row.cancel_requested)),
         runner: Set(Some(lease.runner.to_owned())),
         claim: Set(lease.key.map(ToString::to_string)),
         lease_until: Set(Some(lease.until.0)),
         container: Set(None),
         cache_key: Set(None),
-        interruptions: Set(interruptions),
         phases: Set("[]".to_owned()),
-        // No time of waiting lies between a lost attempt and the next one, which follows at once.
-        queued_at: Set(if was_lost { Some(now.0) } else { row.queued_at }),
         started_at: Set(Some(now.0)),
         ..Default::default()
     };
-    let row = held.update(tx).await.context("claim a job")?;
     let by = row.move_id;
-    with_surroundings(tx, read::job(row)?, by, now).await.map(Some)
+    let job = read::job(tx.change_row(row, held).await.context("claim a job")?)?;
+    let build = refresh_row(tx, build, now).await?;
+    with_surroundings(tx, job, build, by).await
 }
 
 /// Ends a job whose row cannot be read, so that it does not block the others.
@@ -344,19 +318,18 @@ async fn spoil(tx: &Transaction, row: &rows::job::Model, fault: &Error, now: Tim
     refresh(tx, row.build_id, now).await.map(drop)
 }
 
-async fn with_surroundings(
-    tx: &Transaction,
-    job: Job,
-    by: Option<i64>,
-    now: Timestamp,
-) -> Result<ClaimedJob> {
-    let build = refresh(tx, job.build.0, now).await?;
-    let project = read::project_of(tx, job.project.0).await?;
+/// A held job with its project, and with the time at which its push became known.
+async fn with_surroundings(tx: &Transaction, job: Job, build: Build, by: Option<i64>) -> Result<ClaimedJob> {
+    let moves = rows::project::Entity::belongs_to(rows::ref_move::Entity)
+        .from(rows::project::Column::Id)
+        .to(rows::ref_move::Column::ProjectId)
+        .on_condition(move |_, moves| Expr::col((moves, rows::ref_move::Column::Id)).eq(by).into());
+    let both = rows::project::Entity::find_by_id(job.project.0)
+        .join(JoinType::LeftJoin, moves.into())
+        .select_also(rows::ref_move::Entity);
+    let both = both.one(tx).await.context("find a job's project")?;
+    let (project, moved) = both.with_context(|| format!("there is no project {}", job.project))?;
     // The forge's answer may cause a job without a move. For such a job, the time of its creation counts.
-    let pushed_at = match by {
-        Some(by) => heard_at(tx, by).await?,
-        None => None,
-    };
-    let pushed_at = pushed_at.unwrap_or(job.created_at);
-    Ok(ClaimedJob { job, build, project, pushed_at })
+    let pushed_at = moved.map_or(job.created_at, |moved| Timestamp(moved.created_at));
+    Ok(ClaimedJob { job, build, project: read::project(project), pushed_at })
 }

@@ -1,6 +1,6 @@
 //! Attempts of runners that were lost: they end, and their jobs wait once more or end, as their hooks say.
 
-use super::{Lane, Queue, progress::finish};
+use super::{Queue, progress::finish};
 use crate::store::rows;
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -9,7 +9,7 @@ use kozmic_model::{
     status::Status,
     time::Timestamp,
 };
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 impl Queue<'_> {
     /// Ends the attempts whose runners let their leases end, except those of runners that are `present`. Each job waits
@@ -18,8 +18,7 @@ impl Queue<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn end_lapsed(self, present: &[String], now: Timestamp) -> Result<Vec<JobId>> {
-        let lapsed = Lane::Containers
-            .jobs()
+        let lapsed = rows::job::Entity::find()
             .filter(rows::job::Column::Status.eq(Status::Pending.word()))
             .filter(rows::job::Column::LeaseUntil.lt(now.0))
             .filter(rows::job::Column::Runner.is_not_in(present));

@@ -11,7 +11,7 @@ pub(in crate::store) use builds::newest;
 pub(in crate::store) use known::of_ref;
 pub(super) use known::{Known, is_moving, last};
 pub(in crate::store) use note::OF_BUILD;
-pub(super) use note::{heard_at, note};
+pub(super) use note::note;
 pub(super) use stand::{RefOrder, is_newest, stand};
 
 use kozmic_model::{

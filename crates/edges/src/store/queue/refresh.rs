@@ -19,11 +19,18 @@ use sea_orm::{
 /// messages go into the outbox in the same transaction.
 pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Result<Build> {
     tx.lock_build(build).await?;
-    let before = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
-    let before = before.with_context(|| format!("there is no build {build}"))?;
-    let row = follow_jobs(tx, build).await?;
-    let (was, is) = (hooked(&before)?, hooked(&row)?);
-    let (position, build) = (row.position, read::build(row)?);
+    refresh_row(tx, row_of(tx, build).await?, now).await
+}
+
+/// The same for a build that was just locked and read.
+pub(super) async fn refresh_row(
+    tx: &Transaction,
+    before: rows::build::Model,
+    now: Timestamp,
+) -> Result<Build> {
+    let (was, mailed) = (hooked(&before)?, before.mailed.clone());
+    let row = put_in_line(tx, before).await?;
+    let (position, is, build) = (row.position, hooked(&row)?, read::build(row)?);
     // The result of all hooks is reported as one. Each job of the Auto Builder reports its own result.
     let Some(status) = is else { return Ok(build) };
     if was.map(CommitState::from) != is.map(CommitState::from)
@@ -35,7 +42,7 @@ pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Res
         && verdict(tx, &build, Beside::After(position)).await?.is_none()
         && (is_bad(status)
             || status == Status::Held
-            || was_bad(tx, &build, before.mailed.as_deref(), position).await?)
+            || was_bad(tx, &build, mailed.as_deref(), position).await?)
     {
         outbox::put(tx, Subject::News(build.id), now).await?;
         let mailed = Set(Some(status.word().to_owned()));
@@ -46,20 +53,30 @@ pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Res
 }
 
 /// Brings a build's row in line with its jobs, without a message to anybody.
-pub(in crate::store) async fn follow_jobs(tx: &Transaction, build: i64) -> Result<rows::build::Model> {
-    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+pub(in crate::store) async fn follow_jobs(tx: &Transaction, build: i64) -> Result<()> {
+    let row = row_of(tx, build).await?;
+    put_in_line(tx, row).await.map(drop)
+}
+
+async fn row_of(tx: &Transaction, build: i64) -> Result<rows::build::Model> {
+    let row = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
+    row.with_context(|| format!("there is no build {build}"))
+}
+
+async fn put_in_line(tx: &Transaction, build: rows::build::Model) -> Result<rows::build::Model> {
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
     let jobs = jobs.all(tx).await.context("list a build's jobs")?;
-    in_line(build, &jobs)?.update(tx).await.context("bring a build in line with its jobs")
+    let change = in_line(&jobs)?;
+    tx.change_row(build, change).await.context("bring a build in line with its jobs")
 }
 
 /// The columns of a build that follow from its jobs.
-fn in_line(build: i64, jobs: &[rows::job::Model]) -> Result<rows::build::ActiveModel> {
+fn in_line(jobs: &[rows::job::Model]) -> Result<rows::build::ActiveModel> {
     let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
     let hooks = jobs.iter().zip(&statuses).filter(|(job, _)| !job.automatic).map(|(_, status)| *status);
     let hooks = hooks.collect::<Vec<_>>();
     let all_finished = statuses.iter().all(|status| status.is_finished());
     Ok(rows::build::ActiveModel {
-        id: Unchanged(build),
         status: Set(Status::of_build(&statuses).word().to_owned()),
         hooked: Set((!hooks.is_empty()).then(|| Status::of_build(&hooks).word().to_owned())),
         started_at: Set(jobs.iter().filter_map(|job| job.started_at).min()),

@@ -143,7 +143,7 @@ async fn jobs_of(tx: &Transaction, runner: &str) -> Result<Vec<JobId>> {
     Ok(held.into_iter().map(JobId).collect())
 }
 
-/// Ends a runner's leases, so that other runners get its jobs.
+/// Ends a runner's leases: its attempts count as lost, and other runners get its jobs.
 async fn end_leases(tx: &Transaction, runner: &str) -> Result<()> {
     rows::job::Entity::update_many()
         .col_expr(rows::job::Column::LeaseUntil, Expr::value(0))
@@ -253,6 +253,7 @@ mod tests {
         assert!(claim("here", NOW).await.is_none());
         assert_eq!(store.runners().remove(NAME, true, NOW).await.unwrap(), Removed::Done(vec![held.id]));
         store.queue().renew_leases(NAME, LATER).await.unwrap();
+        assert_eq!(store.queue().end_lapsed(&[], NOW).await.unwrap(), [held.id]);
         let again = claim("here", NOW).await.unwrap().job;
         assert_eq!((again.id, again.attempt, again.interruptions), (held.id, 2, 1));
     }

@@ -74,12 +74,6 @@ pub(in crate::store::queue) async fn note(
     Ok(id)
 }
 
-/// Time at which a move first became known.
-pub(in crate::store::queue) async fn heard_at(tx: &Transaction, id: i64) -> Result<Option<Timestamp>> {
-    let row = rows::ref_move::Entity::find_by_id(id).one(tx).await.context("find a job's move")?;
-    Ok(row.map(|row| Timestamp(row.created_at)))
-}
-
 /// Corrects the time of another installation's build if that installation's clock was ahead: a push that follows the
 /// build's commit is always later.
 async fn set_clock_right(tx: &Transaction, project: ProjectId, new: &NewMove<'_>) -> Result<()> {
