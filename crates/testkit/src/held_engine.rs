@@ -16,15 +16,15 @@ use crate::shared_engine;
 
 /// The calls that are held, and the number of waiting ones.
 #[derive(Default)]
-struct Door {
-    shut_for: Option<String>,
+struct Calls {
+    held: Option<String>,
     waiting: usize,
 }
 
 /// An engine whose calls can be held. It ends when this is dropped.
 pub struct HeldEngine {
     dir: TempDir,
-    door: watch::Sender<Door>,
+    calls: watch::Sender<Calls>,
     _connections: JoinSet<()>,
 }
 
@@ -33,10 +33,10 @@ impl HeldEngine {
     pub fn start() -> Result<Self> {
         let dir = TempDir::with_prefix("kozmic-held-engine-").context("make a directory for a socket")?;
         let listener = UnixListener::bind(socket(&dir)).context("listen as an engine")?;
-        let door = watch::Sender::new(Door::default());
+        let calls = watch::Sender::new(Calls::default());
         let mut connections = JoinSet::new();
-        connections.spawn(serve(listener, door.clone()));
-        Ok(Self { dir, door, _connections: connections })
+        connections.spawn(serve(listener, calls.clone()));
+        Ok(Self { dir, calls, _connections: connections })
     }
 
     /// The proxy's address.
@@ -46,19 +46,19 @@ impl HeldEngine {
 
     /// Holds all further calls whose first line contains this, such as `/containers/json`.
     pub fn hold(&self, part: &str) {
-        self.door.send_modify(|door| door.shut_for = Some(part.to_owned()));
+        self.calls.send_modify(|calls| calls.held = Some(part.to_owned()));
     }
 
     /// Waits until a call is held.
     pub async fn wait_for_held(&self, limit: Duration) -> Result<()> {
-        let mut door = self.door.subscribe();
-        let waiting = tokio::time::timeout(limit, door.wait_for(|door| door.waiting > 0)).await;
-        waiting.context("no such call was made")?.map(drop).context("the door is there")
+        let mut calls = self.calls.subscribe();
+        let waiting = tokio::time::timeout(limit, calls.wait_for(|calls| calls.waiting > 0)).await;
+        waiting.context("no such call was made")?.map(drop).context("the proxy is there")
     }
 
     /// Releases all calls.
     pub fn release(&self) {
-        self.door.send_modify(|door| door.shut_for = None);
+        self.calls.send_modify(|calls| calls.held = None);
     }
 }
 
@@ -66,28 +66,28 @@ fn socket(dir: &TempDir) -> PathBuf {
     dir.path().join("docker.sock")
 }
 
-async fn serve(listener: UnixListener, door: watch::Sender<Door>) {
+async fn serve(listener: UnixListener, calls: watch::Sender<Calls>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        let door = door.clone();
+        let calls = calls.clone();
         // Either end may close a connection at any time.
-        connections.spawn(async move { pass_on(client, door).await.ok() });
+        connections.spawn(async move { pass_on(client, calls).await.ok() });
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// Passes one connection on. It carries one call: the client keeps no connection open.
-async fn pass_on(mut client: UnixStream, door: watch::Sender<Door>) -> io::Result<()> {
+async fn pass_on(mut client: UnixStream, calls: watch::Sender<Calls>) -> io::Result<()> {
     let mut begun = Vec::new();
     while !begun.ends_with(b"\n") {
         begun.push(client.read_u8().await?);
     }
     let line = String::from_utf8_lossy(&begun).into_owned();
-    let is_held = |door: &Door| door.shut_for.as_ref().is_some_and(|part| line.contains(part));
-    if is_held(&door.borrow()) {
-        door.send_modify(|door| door.waiting += 1);
-        door.subscribe().wait_for(|door| !is_held(door)).await.map_err(io::Error::other)?;
-        door.send_modify(|door| door.waiting -= 1);
+    let is_held = |calls: &Calls| calls.held.as_ref().is_some_and(|part| line.contains(part));
+    if is_held(&calls.borrow()) {
+        calls.send_modify(|calls| calls.waiting += 1);
+        calls.subscribe().wait_for(|calls| !is_held(calls)).await.map_err(io::Error::other)?;
+        calls.send_modify(|calls| calls.waiting -= 1);
     }
     let mut engine = shared_engine::connect().await?;
     engine.write_all(&begun).await?;

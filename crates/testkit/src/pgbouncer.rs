@@ -28,7 +28,7 @@ impl PgBouncer {
     pub async fn before(server: &Postgres) -> Result<Self> {
         let (account, port) = (Account::instead_of_root(crate::postgres::ACCOUNT).await?, free_port()?);
         let dir = TempDir::with_prefix("kozmic-pgbouncer-").context("make a directory for pgbouncer")?;
-        let (to, login) = server.door();
+        let (to, login) = server.access();
         let (settings, users) = (dir.path().join("settings"), dir.path().join("users"));
         // A suite has many databases, and the server few connections: those that idle are closed soon.
         let text = format!(

@@ -134,7 +134,7 @@ impl Postgres {
     }
 
     /// Port, and the user who is let in.
-    pub(crate) fn door(&self) -> (u16, &Login) {
+    pub(crate) fn access(&self) -> (u16, &Login) {
         (self.port, &self.options.login)
     }
 }

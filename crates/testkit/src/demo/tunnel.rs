@@ -9,24 +9,27 @@ pub(super) fn command(ports: &[u16]) -> (bool, String) {
     let user = user.unwrap_or_else(|| "root".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let connection = variable("SSH_CONNECTION");
-    let to = connection.as_deref().and_then(door).unwrap_or_else(|| Door { host: host.trim(), port: "22" });
+    let to = connection
+        .as_deref()
+        .and_then(address_in)
+        .unwrap_or_else(|| Address { host: host.trim(), port: "22" });
     (connection.is_some(), to.command(&user, ports))
 }
 
 /// The address of an SSH server, as its clients use it.
 #[derive(Debug, PartialEq, Eq)]
-struct Door<'a> {
+struct Address<'a> {
     host: &'a str,
     port: &'a str,
 }
 
 /// Reads `SSH_CONNECTION`: the address and port of the client, then those of the server.
-fn door(connection: &str) -> Option<Door<'_>> {
+fn address_in(connection: &str) -> Option<Address<'_>> {
     let mut words = connection.split(' ').skip(2);
-    Some(Door { host: words.next()?, port: words.next()? })
+    Some(Address { host: words.next()?, port: words.next()? })
 }
 
-impl Door<'_> {
+impl Address<'_> {
     fn command(&self, user: &str, ports: &[u16]) -> String {
         let port = if self.port == "22" { String::new() } else { format!(" -p {}", self.port) };
         let ways = ports.iter().map(|port| format!(" -L {port}:127.0.0.1:{port}")).collect::<String>();
@@ -36,18 +39,18 @@ impl Door<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Door, door};
+    use super::{Address, address_in};
 
     #[test]
     fn the_way_back_is_where_the_shell_came_from() {
-        let usual = door("192.0.2.7 51234 198.51.100.1 22").unwrap();
+        let usual = address_in("192.0.2.7 51234 198.51.100.1 22").unwrap();
         assert_eq!(
             usual.command("anna", &[8080, 8081]),
             "ssh -N -L 8080:127.0.0.1:8080 -L 8081:127.0.0.1:8081 anna@198.51.100.1"
         );
-        let odd = door("2001:db8::7 51234 2001:db8::1 2222").unwrap();
-        assert_eq!(odd, Door { host: "2001:db8::1", port: "2222" });
+        let odd = address_in("2001:db8::7 51234 2001:db8::1 2222").unwrap();
+        assert_eq!(odd, Address { host: "2001:db8::1", port: "2222" });
         assert_eq!(odd.command("anna", &[8080]), "ssh -N -p 2222 -L 8080:127.0.0.1:8080 anna@2001:db8::1");
-        assert_eq!(door("192.0.2.7 51234"), None);
+        assert_eq!(address_in("192.0.2.7 51234"), None);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 
 use super::GitHub;
-use super::world::SshDoor;
+use super::world::SshAccess;
 use crate::port::free_port;
 use crate::program::Program;
 
@@ -16,7 +16,7 @@ use crate::program::Program;
 #[derive(Default)]
 pub(super) struct SshServer(Mutex<Option<Program>>);
 
-/// Somebody who came in with a deploy key, or was sent away at the repository's door.
+/// A call with a deploy key, which the repository admitted or refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshLogin {
     /// The key's fingerprint: `SHA256:` and so on.
@@ -36,7 +36,7 @@ impl GitHub {
         let (dir, port) = (self.double.ssh_dir(), free_port()?);
         server::prepare(&dir, port, &self.double.git_root())?;
         let (user, host_key) = (server::user().await?, server::make_host_key(&dir).await?);
-        self.double.change(|world| world.ssh = Some(SshDoor::new(dir, user, port, host_key)));
+        self.double.change(|world| world.ssh = Some(SshAccess::new(dir, user, port, host_key)));
         self.open_ssh().await
     }
 
@@ -47,8 +47,8 @@ impl GitHub {
         program.kill().await?;
         let host_key = server::make_host_key(&self.double.ssh_dir()).await?;
         self.double.change(|world| {
-            if let Some(door) = &mut world.ssh {
-                door.host_key = host_key;
+            if let Some(access) = &mut world.ssh {
+                access.host_key = host_key;
             }
         });
         self.open_ssh().await

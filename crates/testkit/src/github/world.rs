@@ -11,7 +11,7 @@ mod deploy_key;
 mod pull;
 mod status;
 mod journal;
-mod door;
+mod ssh_access;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -20,9 +20,9 @@ use journal::Journal;
 
 pub(super) use account::{Account, Grant, Token};
 pub(super) use deploy_key::{RefusedType, fingerprint, public_key};
-pub(super) use door::SshDoor;
 pub(super) use organization::{Organization, Team};
 pub(super) use pull::{Pull, Side};
+pub(super) use ssh_access::SshAccess;
 
 pub use delivery::Delivery;
 pub use deploy_key::DeployKey;
@@ -41,7 +41,7 @@ pub(super) struct World {
     /// Full names in small letters that are used no more, each with the id of the repository that it leads to.
     pub(super) moved: BTreeMap<String, u64>,
     pub(super) refused_types: Vec<RefusedType>,
-    pub(super) ssh: Option<SshDoor>,
+    pub(super) ssh: Option<SshAccess>,
     /// True if nobody gets anything without credentials, public repositories included.
     pub(super) private_mode: bool,
     pub(super) tokens: BTreeMap<String, Token>,

@@ -36,9 +36,9 @@ impl Cluster {
         account.give(dir.path())?;
         let cluster = Self { programs, account, has_tls: options.tls.is_some(), dir };
         cluster.init(version).await?;
-        let door = if cluster.has_tls { "hostssl" } else { "host" };
-        let doors = format!("local all {ACCOUNT} trust\n{door} all all 127.0.0.1/32 scram-sha-256\n");
-        std::fs::write(cluster.data().join("pg_hba.conf"), doors).context("write who may come in")?;
+        let connection = if cluster.has_tls { "hostssl" } else { "host" };
+        let rules = format!("local all {ACCOUNT} trust\n{connection} all all 127.0.0.1/32 scram-sha-256\n");
+        std::fs::write(cluster.data().join("pg_hba.conf"), rules).context("write the rules of access")?;
         if let Some(tls) = &options.tls {
             tls.lay_out(cluster.dir(), cluster.account)?;
         }

@@ -42,8 +42,8 @@ async fn the_commands_beside_a_running_server_work_as_the_pages_have_them() -> R
     install.end()?;
 
     let address = world.github.ssh_url(REPOSITORY);
-    let door = address.split_once('@').and_then(|(_, rest)| rest.split_once('/')).context("an address")?.0;
-    let (host, port) = door.split_once(':').context("a port")?;
+    let server = address.split_once('@').and_then(|(_, rest)| rest.split_once('/')).context("an address")?.0;
+    let (host, port) = server.split_once(':').context("a port")?;
     let mut private =
         play("docs/private-repositories.md")?.with("git.example.com", format!("-p {port} {host}"));
     let scanned = private.run("ssh-keyscan").await?;

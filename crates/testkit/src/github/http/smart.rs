@@ -1,4 +1,4 @@
-//! Git over smart HTTP: `git http-backend` behind the double's own doors. A push here sets off
+//! Git over smart HTTP: `git http-backend` behind the double's own check of access. A push here sets off
 //! deliveries, as at GitHub.
 
 use std::process::Stdio;

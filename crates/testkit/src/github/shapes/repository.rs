@@ -95,7 +95,7 @@ impl Shapes<'_> {
     /// Address from which a repository is cloned over SSH.
     pub(in crate::github) fn ssh_url(&self, full_name: &str) -> String {
         match &self.world.ssh {
-            Some(door) => door.url(full_name),
+            Some(access) => access.url(full_name),
             None => format!("git@{}:{full_name}.git", without_port(self.host())),
         }
     }

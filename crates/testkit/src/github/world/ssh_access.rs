@@ -8,7 +8,7 @@ use super::World;
 use super::deploy_key::DeployKey;
 
 /// Address of the SSH server, and the keys that it lets in.
-pub(in crate::github) struct SshDoor {
+pub(in crate::github) struct SshAccess {
     dir: PathBuf,
     user: String,
     port: u16,
@@ -17,7 +17,7 @@ pub(in crate::github) struct SshDoor {
     written: BTreeMap<&'static str, String>,
 }
 
-impl SshDoor {
+impl SshAccess {
     pub(in crate::github) fn new(dir: PathBuf, user: String, port: u16, host_key: String) -> Self {
         Self { dir, user, port, host_key, written: BTreeMap::new() }
     }
@@ -41,7 +41,7 @@ impl SshDoor {
         let written = std::fs::write(&new, &text).and_then(|()| std::fs::rename(&new, self.dir.join(file)));
         match written {
             Ok(()) => drop(self.written.insert(file, text)),
-            Err(error) => tracing::error!(%error, file, "the SSH server cannot be told who may come in"),
+            Err(error) => tracing::error!(%error, file, "the SSH server cannot be told its keys"),
         }
     }
 
@@ -57,11 +57,11 @@ impl SshDoor {
 }
 
 impl World {
-    /// Tells the SSH server, if there is one, who may come in now.
+    /// Tells the SSH server, if there is one, the keys that it lets in now.
     pub(in crate::github) fn keep_ssh_up(&mut self) {
-        if let Some(mut door) = self.ssh.take() {
-            door.keep_up(self);
-            self.ssh = Some(door);
+        if let Some(mut access) = self.ssh.take() {
+            access.keep_up(self);
+            self.ssh = Some(access);
         }
     }
 }
