@@ -12,6 +12,7 @@ mod webhooks;
 mod workshop;
 mod pushes;
 mod viewers;
+mod helpers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ use clap::{Parser, ValueEnum};
 
 use engine::Bare;
 use figures::line;
+use helpers::Variant;
 use stage::Stage;
 
 /// Measures Kozmic side by side with the bare Docker engine.
@@ -48,6 +50,9 @@ pub struct Options {
     /// Rounds of a build that a thousand watch
     #[arg(long, default_value_t = 3)]
     viewer_rounds: usize,
+    /// Measures each Kozmic also with its jobs on this number of runners
+    #[arg(long, value_name = "NUMBER")]
+    runners: Vec<usize>,
     /// Number of pushes that come at once
     #[arg(long, default_value_t = 50)]
     pushes: usize,
@@ -80,11 +85,12 @@ pub async fn run(options: Options) -> ExitCode {
 async fn measure(options: &Options) -> Result<()> {
     let bare = Bare::new(options)?;
     let mut stages = Vec::new();
-    for binary in binaries(options)? {
-        stages.push(Stage::set(options, binary).await?);
+    let variants = Variant::all(options, &binaries(options)?);
+    for variant in &variants {
+        stages.push(Stage::set(options, variant).await?);
     }
     line(&format!("load at the start: {}", usage::load()));
-    let outcome = parts(options, &bare, &stages).await;
+    let outcome = parts(options, &bare, &variants, &stages).await;
     line(&format!("\nload at the end: {}", usage::load()));
     for stage in stages {
         stage.clear().await?;
@@ -92,7 +98,7 @@ async fn measure(options: &Options) -> Result<()> {
     outcome
 }
 
-async fn parts(options: &Options, bare: &Bare, stages: &[Stage]) -> Result<()> {
+async fn parts(options: &Options, bare: &Bare, variants: &[Variant], stages: &[Stage]) -> Result<()> {
     let wanted = |part| options.only.is_empty() || options.only.contains(&part);
     if wanted(Part::FirstLine) {
         first_line::measure(options.rounds, bare, stages).await.context("measure the first line")?;
@@ -103,12 +109,11 @@ async fn parts(options: &Options, bare: &Bare, stages: &[Stage]) -> Result<()> {
     if wanted(Part::Webhooks) {
         webhooks::measure(stages).await.context("measure webhooks")?;
     }
-    let binaries = binaries(options)?;
     if wanted(Part::Pushes) {
-        pushes::measure(options, bare, &binaries).await.context("measure pushes")?;
+        pushes::measure(options, bare, variants).await.context("measure pushes")?;
     }
     if wanted(Part::Viewers) {
-        viewers::measure(options, bare, &binaries).await.context("measure viewers")?;
+        viewers::measure(options, bare, variants).await.context("measure viewers")?;
     }
     Ok(())
 }

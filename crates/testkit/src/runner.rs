@@ -23,6 +23,7 @@ pub struct Runner {
     name: String,
     env: Vec<(String, String)>,
     dir: TempDir,
+    show: Show,
     program: Option<Program>,
 }
 
@@ -44,12 +45,18 @@ impl Runner {
         let dir = private_dir()?;
         std::fs::write(dir.path().join("token"), token).context("write a token")?;
         let (binary, url) = (server.binary().to_owned(), url.to_owned());
-        Ok(Self { binary, url, name, env: Vec::new(), dir, program: None })
+        Ok(Self { binary, url, name, env: Vec::new(), dir, show: Show::Always, program: None })
     }
 
     /// Sets a variable of its environment, from the next start on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Never shows its output, and makes it print as little as it does for people.
+    pub fn quiet(&mut self) {
+        self.show = Show::Never;
+        self.set("KOZMIC_LOG", "info");
     }
 
     /// Starts it, and waits until the server has welcomed it.
@@ -61,7 +68,7 @@ impl Runner {
 
     /// Starts it without waiting for the server.
     pub fn launch(&mut self) -> Result<()> {
-        self.program = Some(Program::start(self.command(), Show::Always)?);
+        self.program = Some(Program::start(self.command(), self.show)?);
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +11,7 @@ use futures_util::future::try_join_all;
 use super::Options;
 use super::engine::Bare;
 use super::figures::{Series, line, row, title};
+use super::helpers::Variant;
 use super::usage;
 use super::workshop::{Answered, Plan, Unpushed, Workshop};
 use crate::github::State;
@@ -33,7 +33,7 @@ struct Run {
     processor: f64,
 }
 
-pub(super) async fn measure(options: &Options, bare: &Bare, binaries: &[PathBuf]) -> Result<()> {
+pub(super) async fn measure(options: &Options, bare: &Bare, variants: &[Variant]) -> Result<()> {
     let jobs = options.pushes * SCRIPTS;
     let plan = plan(options.pushes);
     title(
@@ -41,13 +41,14 @@ pub(super) async fn measure(options: &Options, bare: &Bare, binaries: &[PathBuf]
         "÷ docker",
     );
     for slots in SLOTS {
-        let at_once = slots.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let plan = Plan { slots, ..plan.clone() };
+        let at_once = plan.at_once();
         let alone = bare.many_by_command(jobs, at_once).await?;
         let engine = one(alone);
         row(&format!("docker run, {at_once} at once"), &engine, &engine);
-        for binary in binaries {
-            let run = once(options, bare, binary, &Plan { slots, ..plan.clone() }).await?;
-            row(&format!("{}, {at_once} at once", name_of(options, binary)), &one(run.took), &engine);
+        for variant in variants {
+            let run = once(options, bare, variant, &plan).await?;
+            row(&format!("{}, {at_once} at once", variant.name), &one(run.took), &engine);
             let Run { took, answers, memory, processor } = run;
             let (half, most) = (answers.percentile(50.0), answers.percentile(95.0));
             let rate = jobs as f64 / took.as_secs_f64() * 60.0;
@@ -64,11 +65,6 @@ fn one(took: Duration) -> Series {
     let mut series = Series::default();
     series.add(took.as_secs_f64() * 1000.0);
     series
-}
-
-fn name_of(options: &Options, binary: &Path) -> String {
-    let file = binary.file_name().unwrap_or_default().to_string_lossy();
-    if options.kozmic.len() > 1 { file.into_owned() } else { "Kozmic".to_owned() }
 }
 
 /// Spreads the pushes over repositories and branches.
@@ -92,8 +88,8 @@ fn plan(pushes: usize) -> Plan {
     Plan { branches, recipe, scripts, slots: None }
 }
 
-async fn once(options: &Options, bare: &Bare, binary: &Path, plan: &Plan) -> Result<Run> {
-    let workshop = Workshop::set(options, binary, plan).await?;
+async fn once(options: &Options, bare: &Bare, variant: &Variant, plan: &Plan) -> Result<Run> {
+    let workshop = Workshop::set(options, variant, plan).await?;
     let outcome = build(&workshop, plan).await;
     workshop.settle(bare).await?;
     workshop.clear().await?;

@@ -1,12 +1,12 @@
 //! A Kozmic to measure, with a double of GitHub of its own and a project for each script.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::Options;
 use super::engine::Bare;
+use super::helpers::{Helpers, Variant};
 use super::script::Script;
 use super::usage;
 use crate::docker::Docker;
@@ -26,6 +26,8 @@ pub(super) struct Stage {
     /// Memory after the start, before the first job, in MB.
     pub(super) idle: f64,
     server: Server,
+    /// The runners that take its jobs.
+    pub(super) helpers: Helpers,
     anna: Person,
     docker: Docker,
     projects: Vec<(Script, u64)>,
@@ -38,17 +40,20 @@ pub(super) struct Watched {
 }
 
 impl Stage {
-    pub(super) async fn set(options: &Options, binary: PathBuf) -> Result<Self> {
+    pub(super) async fn set(options: &Options, variant: &Variant) -> Result<Self> {
         let github = GitHub::start().await.context("start the double of GitHub")?;
         github.add_user(LOGIN, "Anna Orbit", "anna@example.com");
-        let file = binary.file_name().unwrap_or_default().to_string_lossy();
-        let name = if options.kozmic.len() > 1 { file.into_owned() } else { "Kozmic".to_owned() };
-        let server = ServerOptions::new(binary, &github).quiet().docker_url(&options.docker_url);
+        let mut server = ServerOptions::new(&variant.binary, &github).quiet().docker_url(&options.docker_url);
+        if variant.runners > 0 {
+            server = server.env("KOZMIC_RUNNER_CONCURRENCY", "0");
+        }
         let server = Server::start(server.env("KOZMIC_DOCKER_NETWORK", &options.network)).await?;
+        let helpers = Helpers::start(options, &server, variant.runners, 1).await?;
         let anna = Person::sign_in(&server, &github, LOGIN).await.context("sign in")?;
         let idle = usage::memory(server.pid().context("the server runs")?)?;
         let docker = Docker::at(&options.docker_url);
-        let mut stage = Self { name, github, idle, server, anna, docker, projects: Vec::new() };
+        let name = variant.name.clone();
+        let mut stage = Self { name, github, idle, server, helpers, anna, docker, projects: Vec::new() };
         for script in Script::ALL {
             stage.add(script, &options.image).await?;
         }
@@ -98,10 +103,12 @@ impl Stage {
 
     /// Waits until all work after the last job is done.
     pub(super) async fn settle(&self, bare: &Bare) -> Result<()> {
+        self.helpers.settle(bare).await?;
         bare.wait_until_clean(&self.server.instance().context("the server has a name")?).await
     }
 
     pub(super) async fn clear(mut self) -> Result<()> {
+        self.helpers.clear(&self.docker).await?;
         self.server.terminate().await?;
         let instance = self.server.instance().context("the server has a name")?;
         self.docker.clean(&format!("{}={instance}", crate::docker::INSTANCE)).await

@@ -1,6 +1,5 @@
 //! Measures a build that prints a lot while a thousand monitors are open: they must not slow it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,6 +12,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::Options;
 use super::engine::Bare;
 use super::figures::{Series, line, row, title};
+use super::helpers::Variant;
 use super::usage;
 use super::workshop::{Plan, Unpushed, Workshop};
 
@@ -44,12 +44,12 @@ struct Watched {
     bytes: usize,
 }
 
-pub(super) async fn measure(options: &Options, bare: &Bare, binaries: &[PathBuf]) -> Result<()> {
-    for binary in binaries {
-        let workshop = Workshop::set(options, binary, &plan()).await?;
+pub(super) async fn measure(options: &Options, bare: &Bare, variants: &[Variant]) -> Result<()> {
+    for variant in variants {
+        let workshop = Workshop::set(options, variant, &plan()).await?;
         let outcome = rounds(options.viewer_rounds, &workshop, bare).await;
         workshop.clear().await?;
-        outcome.with_context(|| format!("watch {}", binary.display()))?;
+        outcome.with_context(|| format!("watch {}", variant.name))?;
     }
     Ok(())
 }

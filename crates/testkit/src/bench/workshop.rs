@@ -1,7 +1,7 @@
 //! A Kozmic that builds by recipes, for measurements. It has a double of GitHub of its own with a configuration
 //! repository, and a directory for artifacts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::Options;
 use super::engine::Bare;
+use super::helpers::{Helpers, Variant};
 use crate::docker::Docker;
 use crate::github::{Commit, GitHub, NewRepository, Permission, State};
 use crate::server::{Server, ServerOptions};
@@ -33,10 +34,18 @@ pub(super) struct Plan {
     pub(super) slots: Option<usize>,
 }
 
+impl Plan {
+    /// Number of jobs that run at once.
+    pub(super) fn at_once(&self) -> usize {
+        self.slots.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
 /// A Kozmic with recipes.
 pub(super) struct Workshop {
     pub(super) github: GitHub,
     pub(super) server: Server,
+    helpers: Helpers,
     artifacts: TempDir,
     docker: Docker,
 }
@@ -57,9 +66,9 @@ pub(super) struct Answered {
 }
 
 impl Workshop {
-    pub(super) async fn set(options: &Options, binary: &Path, plan: &Plan) -> Result<Self> {
+    pub(super) async fn set(options: &Options, variant: &Variant, plan: &Plan) -> Result<Self> {
         let (github, artifacts) = (github(plan).await?, tempfile::tempdir()?);
-        let server = ServerOptions::new(binary, &github).quiet().docker_url(&options.docker_url);
+        let server = ServerOptions::new(&variant.binary, &github).quiet().docker_url(&options.docker_url);
         let server = server
             .env("KOZMIC_DOCKER_NETWORK", &options.network)
             .env("KOZMIC_AUTOBUILD_CONFIGURATION_REPOSITORY", CONFIGURATION)
@@ -67,13 +76,16 @@ impl Workshop {
             .env("KOZMIC_AUTOBUILD_DEFAULT_BASEIMAGE", &options.image)
             .env("KOZMIC_AUTOBUILD_BINARY_DIRECTORY", &artifacts.path().display().to_string())
             .env("KOZMIC_AUTOBUILD_MONITOR", "public");
-        let server = match plan.slots {
+        let slots = if variant.runners > 0 { Some(0) } else { plan.slots };
+        let server = match slots {
             Some(slots) => server.env("KOZMIC_RUNNER_CONCURRENCY", &slots.to_string()),
             None => server,
         };
         let server = Server::start(server).await?;
+        let each = plan.at_once().div_ceil(variant.runners.max(1));
+        let helpers = Helpers::start(options, &server, variant.runners, each).await?;
         let docker = Docker::at(&options.docker_url);
-        let workshop = Self { github, server, artifacts, docker };
+        let workshop = Self { github, server, helpers, artifacts, docker };
         let read = workshop.github.head(CONFIGURATION, "main").await.context("there are recipes")?;
         let read = workshop.github.wait_for_status(CONFIGURATION, &read, State::Success, LIMIT).await;
         read.context("read the recipes")?;
@@ -140,10 +152,12 @@ impl Workshop {
 
     /// Waits until all work after the last jobs is done.
     pub(super) async fn settle(&self, bare: &Bare) -> Result<()> {
+        self.helpers.settle(bare).await?;
         bare.wait_until_clean(&self.server.instance().context("the server has a name")?).await
     }
 
     pub(super) async fn clear(mut self) -> Result<()> {
+        self.helpers.clear(&self.docker).await?;
         self.server.terminate().await?;
         let instance = self.server.instance().context("the server has a name")?;
         self.docker.clean(&format!("{}={instance}", crate::docker::INSTANCE)).await
