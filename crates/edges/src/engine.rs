@@ -68,12 +68,13 @@ pub trait Engine: Send + Sync {
     /// [`NewContainer`].
     async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError>;
 
-    /// The id of the image with that name, if it was made from the build container of that attempt.
+    /// The id of the image with that name, if it was made from the container of that stage of an attempt.
     async fn image_of(
         &self,
         name: &ImageName,
         instance: &str,
         attempt: Attempt,
+        stage: &Stage,
     ) -> Result<Option<String>, EngineError>;
 
     /// Removes a name from the engine. If it was the image's last name, also removes the image and its parent images

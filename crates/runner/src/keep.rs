@@ -9,7 +9,7 @@ use crate::{
     work::Work,
 };
 use anyhow::{Context, Result};
-use kozmic_edges::engine::ContainerId;
+use kozmic_edges::engine::{ContainerId, Stage};
 use kozmic_model::{image::ImageName, phase::PhaseKind};
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ async fn keep(runner: Runner, keeping: Keeping) -> Result<()> {
     let Keeping { container, order, name, _turn } = keeping;
     let engine = &runner.tools.engine;
     // The image exists if the process ended between this step and the next.
-    let there = engine.image_of(&name, &runner.settings.name, order.attempt).await;
+    let there = engine.image_of(&name, &runner.settings.name, order.attempt, &Stage::Build).await;
     let id = match there.context("look for the image")? {
         Some(id) => id,
         None => engine.commit(&container, &name).await.context("keep the container as an image")?,

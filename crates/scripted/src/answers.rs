@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use kozmic_edges::engine::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
-    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, TerminalSize,
+    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage, TerminalSize,
 };
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use std::{net::IpAddr, time::Duration};
@@ -77,8 +77,10 @@ impl Engine for ScriptedEngine {
         name: &ImageName,
         instance: &str,
         attempt: Attempt,
+        stage: &Stage,
     ) -> Result<Option<String>, EngineError> {
-        let find = async { Ok(self.look(|world| world.images.find_of(name, instance, attempt))) };
+        let maker = (instance.to_owned(), attempt, stage.clone());
+        let find = async { Ok(self.look(|world| world.images.find_of(name, &maker))) };
         self.call(Verb::ImageOf, find).await
     }
 

@@ -193,8 +193,9 @@ impl Engine for DockerEngine {
         name: &ImageName,
         instance: &str,
         attempt: Attempt,
+        stage: &Stage,
     ) -> Result<Option<String>, EngineError> {
-        self.find_image_of(name, instance, attempt).await
+        self.find_image_of(name, instance, attempt, stage).await
     }
 
     async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError> {

@@ -7,6 +7,9 @@ use kozmic_model::{image::ImageName, job::Attempt};
 use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The owner of a container: installation, attempt and stage.
+type Maker = (String, Attempt, Stage);
+
 /// An image on the engine.
 #[derive(Clone)]
 pub(crate) struct Stored {
@@ -17,7 +20,7 @@ pub(crate) struct Stored {
     default_user: String,
     size: i64,
     /// The owner of the container from which it was made.
-    maker: Option<(String, Attempt, Stage)>,
+    maker: Option<Maker>,
     /// The image of that container.
     parent: Option<String>,
     /// The repositories from which it was pulled.
@@ -82,10 +85,9 @@ impl Images {
     }
 
     /// The id of the image with that name, if it was made from the build container of that attempt.
-    pub(crate) fn find_of(&self, name: &ImageName, instance: &str, attempt: Attempt) -> Option<String> {
+    pub(crate) fn find_of(&self, name: &ImageName, maker: &Maker) -> Option<String> {
         let id = self.names.get(&full(name))?;
-        let maker = self.all.get(id)?.maker.as_ref()?;
-        (*maker == (instance.to_owned(), attempt, Stage::Build)).then(|| id.clone())
+        (self.all.get(id)?.maker.as_ref() == Some(maker)).then(|| id.clone())
     }
 
     /// The names of images that an installation made.

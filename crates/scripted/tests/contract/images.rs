@@ -56,21 +56,24 @@ pub(crate) async fn volumes_are_no_part_of_an_image_but_their_paths_are(lab: &La
     assert_eq!(there, [false, false, true, false, true]);
 }
 
-pub(crate) async fn an_image_is_known_by_whose_build_script_made_it(lab: &Lab) {
+pub(crate) async fn an_image_is_known_by_the_script_that_made_it(lab: &Lab) {
     let (build, install) = (lab.name("build"), lab.name("install"));
     let (container, _) = lab.run(&lab.script("true")).await;
     let id = lab.engine.commit(&container, &build).await.unwrap();
     let stage = Stage::Install("key".to_owned());
-    let (container, _) = lab.run(&NewContainer { stage, ..lab.script("true") }).await;
-    lab.engine.commit(&container, &install).await.unwrap();
-    let of = async |name: &ImageName, instance: &str, number| {
-        lab.engine.image_of(name, instance, lab.attempt(number)).await.unwrap()
+    let (container, _) = lab.run(&NewContainer { stage: stage.clone(), ..lab.script("true") }).await;
+    let installed = lab.engine.commit(&container, &install).await.unwrap();
+    let of = async |name: &ImageName, instance: &str, number, stage: &Stage| {
+        lab.engine.image_of(name, instance, lab.attempt(number), stage).await.unwrap()
     };
-    assert_eq!(of(&build, &lab.instance, 1).await, Some(id));
-    assert_eq!(of(&build, &lab.instance, 2).await, None);
-    assert_eq!(of(&build, "other", 1).await, None);
-    assert_eq!(of(&install, &lab.instance, 1).await, None, "it is an install script's");
-    assert_eq!(of(&lab.name("none"), &lab.instance, 1).await, None);
+    assert_eq!(of(&build, &lab.instance, 1, &Stage::Build).await, Some(id));
+    assert_eq!(of(&build, &lab.instance, 2, &Stage::Build).await, None);
+    assert_eq!(of(&build, "other", 1, &Stage::Build).await, None);
+    assert_eq!(of(&install, &lab.instance, 1, &Stage::Build).await, None, "it is an install script's");
+    assert_eq!(of(&install, &lab.instance, 1, &stage).await, Some(installed));
+    let other = Stage::Install("other".to_owned());
+    assert_eq!(of(&install, &lab.instance, 1, &other).await, None, "it has another key");
+    assert_eq!(of(&lab.name("none"), &lab.instance, 1, &Stage::Build).await, None);
 }
 
 pub(crate) async fn an_installation_knows_its_own_images(lab: &Lab) {

@@ -102,7 +102,7 @@ contract! {
         what_a_container_changed_is_an_image,
         an_image_is_found_by_the_names_that_it_bears_and_not_by_its_id,
         volumes_are_no_part_of_an_image_but_their_paths_are,
-        an_image_is_known_by_whose_build_script_made_it,
+        an_image_is_known_by_the_script_that_made_it,
         an_installation_knows_its_own_images,
         tags_are_those_of_exactly_one_repository,
         an_image_is_not_removed_while_a_container_uses_it,

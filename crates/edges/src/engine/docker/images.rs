@@ -34,10 +34,11 @@ impl DockerEngine {
         name: &ImageName,
         instance: &str,
         attempt: Attempt,
+        stage: &Stage,
     ) -> Result<Option<String>, EngineError> {
         let Some(found) = self.look_at(name).await? else { return Ok(None) };
         let has = found.config.and_then(|config| config.labels).unwrap_or_default();
-        let wanted = labels(instance, attempt, &Stage::Build);
+        let wanted = labels(instance, attempt, stage);
         let is_of = wanted.iter().all(|(label, value)| has.get(label) == Some(value));
         Ok(found.id.filter(|_| is_of))
     }

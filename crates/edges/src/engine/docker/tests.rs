@@ -176,7 +176,7 @@ async fn what_a_container_left_is_an_image_that_runs_whatever_it_is_told() {
     assert!(id.starts_with("sha256:"), "{id}");
     let made_of = async |number| {
         let attempt = Attempt { job: JobId(1), number };
-        lab.engine.image_of(&name, &lab.instance, attempt).await.unwrap()
+        lab.engine.image_of(&name, &lab.instance, attempt, &Stage::Build).await.unwrap()
     };
     assert_eq!((made_of(1).await, made_of(99).await), (Some(id.clone()), None));
     assert_eq!(docker(&["inspect", "--format", "{{json .Config.Volumes}}", &id]), "null");
