@@ -29,14 +29,18 @@ impl CacheInputs {
         Self { base: base.to_owned(), script: digest(&[&install.script]), tracked }
     }
 
-    /// The key that finds a cached image: SHA-256 over all inputs, in hexadecimal digits. Each installation has keys of
-    /// its own, because two installations that share an engine both count their projects from 1.
-    pub fn key(&self, instance: &str) -> String {
+    /// The key that finds a cached image on a runner's engine: SHA-256 over all inputs, in hexadecimal digits, with the
+    /// runner's name behind it. Each installation has keys of its own, because two installations that share an engine
+    /// both count their projects from 1. So has each runner, because two runners that share an engine know nothing of
+    /// each other's images. A runner that has its installation's name is not named again: its images are from before
+    /// runners had names of their own.
+    pub fn key(&self, instance: &str, runner: &str) -> String {
         let mut parts = vec![instance, self.base.as_str(), self.script.as_str()];
         for (path, object) in &self.tracked {
             parts.extend([path.as_str(), object.as_deref().unwrap_or("missing")]);
         }
-        digest(&parts)
+        let shared = digest(&parts);
+        if runner == instance { shared } else { format!("{shared}-{runner}") }
     }
 
     /// The changes since the hook's image was last searched for, each as a few words.
@@ -87,6 +91,8 @@ pub struct CachedImage {
     pub id: CachedImageId,
     /// The project whose jobs use it.
     pub project: ProjectId,
+    /// The name of the runner whose engine has it.
+    pub runner: String,
     /// The key that finds it.
     pub key: String,
     /// The name that the base image had when the image was made, for people.
@@ -103,6 +109,17 @@ impl CachedImage {
     /// The image's name on the engine: `kozmic-cache/<key>:<project>`.
     pub fn name(&self) -> String {
         cached_image_name(self.project, &self.key)
+    }
+
+    /// True if the other image has the same inputs, on this runner's engine or on another one's.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.project == other.project && self.shared_key() == other.shared_key()
+    }
+
+    /// The part of the key that is the same on all runners.
+    fn shared_key(&self) -> &str {
+        let shared = self.key.strip_suffix(&self.runner).and_then(|rest| rest.strip_suffix('-'));
+        shared.unwrap_or(&self.key)
     }
 }
 
@@ -144,8 +161,17 @@ mod tests {
     fn every_input_counts_and_a_missing_path_too() {
         let same = inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", None)]);
         let again = inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", None)]);
-        assert_eq!(same.key("here"), again.key("here"));
-        assert_ne!(same.key("here"), again.key("there"), "another installation beside the same engine");
+        assert_eq!(same.key("here", "one"), again.key("here", "one"));
+        assert_ne!(
+            same.key("here", "one"),
+            again.key("there", "one"),
+            "another installation beside the same engine"
+        );
+        assert_ne!(
+            same.key("here", "one"),
+            again.key("here", "two"),
+            "another runner beside the same engine"
+        );
         for other in [
             inputs("sha256:2", "#!/bin/sh", &[("a", Some("1")), ("b", None)]),
             inputs("sha256:1", "#!/bin/bash", &[("a", Some("1")), ("b", None)]),
@@ -154,8 +180,33 @@ mod tests {
             inputs("sha256:1", "#!/bin/sh", &[("a", Some("1"))]),
             inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("c", None)]),
         ] {
-            assert_ne!(same.key("here"), other.key("here"), "{other:?}");
+            assert_ne!(same.key("here", "one"), other.key("here", "one"), "{other:?}");
         }
+    }
+
+    #[test]
+    fn images_of_the_same_inputs_are_alike_on_all_runners() {
+        let image = |runner: &str, script: &str, git_ref: &GitRef| {
+            let key = inputs("sha256:1", script, &[]).key("here", runner);
+            let (key, runner) = (usable_keys(git_ref, key).remove(0), runner.to_owned());
+            let (id, project, base) = (CachedImageId(1), ProjectId(1), "debian".to_owned());
+            CachedImage {
+                id,
+                project,
+                runner,
+                key,
+                base,
+                size: 1,
+                created_at: Timestamp(0),
+                used_at: Timestamp(0),
+            }
+        };
+        let main = GitRef::Branch("main".into());
+        let one = image("one", "#!/bin/sh", &main);
+        assert!(one.is_like(&image("two", "#!/bin/sh", &main)));
+        assert!(one.is_like(&image("here", "#!/bin/sh", &main)), "a runner with the installation's name");
+        assert!(!one.is_like(&image("one", "#!/bin/bash", &main)));
+        assert!(!one.is_like(&image("one", "#!/bin/sh", &GitRef::PullRequest(7))), "a fork's is kept apart");
     }
 
     #[test]

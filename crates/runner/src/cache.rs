@@ -40,7 +40,7 @@ pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Re
     let objects = work.runner.tools.mirrors.objects(&wanted, &install.tracked).await;
     let inputs = CacheInputs::new(&base.id, install, objects.context("look at the tracked files")?);
     let order = work.order.clone();
-    let keys = usable_keys(&order.git_ref, inputs.key(&order.installation));
+    let keys = usable_keys(&order.git_ref, inputs.key(&order.installation, &work.runner.settings.name));
     let coordinator = work.runner.coordinator.clone();
     if let Some(image) = any_kept(work, &keys).await? {
         coordinator.compare_inputs(&order, &inputs).await?;

@@ -376,9 +376,9 @@ impl Coordinator for Ledger {
 
 fn cached(order: &Order, key: &str, size: i64) -> CachedImage {
     let at = Timestamp(0);
-    let base = "debian".to_owned();
+    let (runner, base) = ("runner".to_owned(), "debian".to_owned());
     let (id, project, key) = (CachedImageId(1), order.project, key.to_owned());
-    CachedImage { id, project, key, base, size, created_at: at, used_at: at }
+    CachedImage { id, project, runner, key, base, size, created_at: at, used_at: at }
 }
 
 /// A repository at an address at which no server is.

@@ -65,6 +65,8 @@ impl From<Needless> for Surplus {
 pub(crate) struct Cached {
     id: i64,
     project: i64,
+    #[serde(default)]
+    runner: String,
     key: String,
     base: String,
     size: i64,
@@ -74,15 +76,16 @@ pub(crate) struct Cached {
 
 impl From<CachedImage> for Cached {
     fn from(image: CachedImage) -> Self {
-        let CachedImage { id, project, key, base, size, created_at, used_at } = image;
-        Self { id: id.0, project: project.0, key, base, size, created_at, used_at }
+        let CachedImage { id, project, runner, key, base, size, created_at, used_at } = image;
+        Self { id: id.0, project: project.0, runner, key, base, size, created_at, used_at }
     }
 }
 
 impl From<Cached> for CachedImage {
     fn from(cached: Cached) -> Self {
-        let Cached { id, project, key, base, size, created_at, used_at } = cached;
-        Self { id: CachedImageId(id), project: ProjectId(project), key, base, size, created_at, used_at }
+        let Cached { id, project, runner, key, base, size, created_at, used_at } = cached;
+        let (id, project) = (CachedImageId(id), ProjectId(project));
+        Self { id, project, runner, key, base, size, created_at, used_at }
     }
 }
 

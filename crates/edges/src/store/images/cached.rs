@@ -283,10 +283,12 @@ fn is_idle(row: &rows::cached_image::Model, busy_since: &HashMap<i64, i64>) -> b
 }
 
 fn cached_image(row: rows::cached_image::Model) -> CachedImage {
-    let rows::cached_image::Model { id, project_id, cache_key, base, size, created_at, used_at, .. } = row;
+    let rows::cached_image::Model { id, project_id, runner, cache_key, base, size, created_at, used_at } =
+        row;
     CachedImage {
         id: CachedImageId(id),
         project: ProjectId(project_id),
+        runner,
         key: cache_key,
         base,
         size,

@@ -57,6 +57,7 @@ mod tests {
             size(&CachedImage {
                 id: CachedImageId(1),
                 project: ProjectId(1),
+                runner: "here".into(),
                 key: "abc".into(),
                 base: "debian".into(),
                 size: bytes,
