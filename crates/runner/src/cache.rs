@@ -4,13 +4,13 @@
 use crate::{
     Runner, checkout,
     coordinator::ImageChange,
-    shelf::turn_name,
+    shelf::{REMOVAL, turn_name},
     stop::{Step, Stop},
     turns::Turn,
     work::Work,
 };
 use anyhow::{Context, Result};
-use kozmic_edges::engine::{ContainerId, Image};
+use kozmic_edges::engine::{ContainerId, Image, Stage};
 use kozmic_model::{
     cache::{CacheInputs, cached_image_name, usable_keys},
     ids::ProjectId,
@@ -102,14 +102,10 @@ pub(crate) async fn kept(work: &Work, key: &str) -> Result<Option<Image>> {
 pub(crate) async fn keep(work: &mut Work, making: &Making, container: &ContainerId) -> Result<()> {
     let (key, order) = (making.key.as_str(), work.order.clone());
     let Runner { coordinator, tools, .. } = work.runner.clone();
-    let name = name(order.project, key)?;
-    // The image exists if the process ended between this step and the next.
-    if tools.engine.image(&name).await.context("look for the cached image")?.is_none() {
-        tools.engine.commit(container, &name).await.context("keep what the install script made")?;
-    }
-    let image = tools.engine.image(&name).await.context("look for the cached image")?;
-    let size = image.context("the image that was kept is not there")?.size;
-    coordinator.note_image(&order, ImageChange::Made { key, size }).await?;
+    let size = match kept(work, key).await? {
+        Some(image) => image.size,
+        None => make(work, key, container).await?,
+    };
     work.end(&format!("kept as image {}, {} MB", short(key), size / 1_000_000)).await?;
     // The order matters: a container that is stored but does not exist means that somebody else removed it.
     coordinator.forget_container(order.attempt).await?;
@@ -120,6 +116,26 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
         }
         removed => removed.context("remove the install script's container"),
     }
+}
+
+/// Makes the image of an install script, and gives its size. An image with the same name that the coordinator does not
+/// know was dropped, and is replaced.
+async fn make(work: &Work, key: &str, container: &ContainerId) -> Result<i64> {
+    let (Runner { coordinator, tools, settings, .. }, order) = (&work.runner, &work.order);
+    let (engine, name, stage) = (&tools.engine, name(order.project, key)?, Stage::Install(key.to_owned()));
+    // An image that the coordinator does not know yet would be removed as surplus.
+    let _turn = tools.turns.take(REMOVAL).await;
+    // The image exists if the process ended between this step and the next.
+    let there = engine.image_of(&name, &settings.name, order.attempt, &stage).await;
+    if there.context("look for the cached image")?.is_none() {
+        // If a container still uses the dropped image, the image only loses its name.
+        engine.remove_image(&name).await.context("remove an image that was dropped")?;
+        engine.commit(container, &name).await.context("keep what the install script made")?;
+    }
+    let image = engine.image(&name).await.context("look for the cached image")?;
+    let size = image.context("the image that was kept is not there")?.size;
+    coordinator.note_image(order, ImageChange::Made { key, size }).await?;
+    Ok(size)
 }
 
 /// The beginning of a key, long enough to tell keys apart.

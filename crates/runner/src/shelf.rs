@@ -6,6 +6,9 @@ use kozmic_edges::engine::{Engine, Nameless};
 use kozmic_model::image::ImageName;
 use std::{fmt::Display, sync::Arc};
 
+/// The name of the turn for removing surplus images.
+pub(crate) const REMOVAL: &str = "surplus images";
+
 /// The images of one runner; cheap to clone.
 #[derive(Clone)]
 pub struct Shelf {

@@ -1,13 +1,17 @@
 //! Removes images that nobody needs any more. The coordinator decides which ones.
 
-use crate::{Runner, coordinator::Surplus, shelf::Shelf};
+use crate::{
+    Runner,
+    coordinator::Surplus,
+    shelf::{REMOVAL, Shelf},
+};
 use anyhow::Result;
 
 /// Removes surplus images from the engine, and tells the coordinator. If one removal fails, the others still happen.
 pub(crate) async fn tidy(runner: &Runner) -> Result<()> {
     let Runner { tools, settings, coordinator, .. } = runner;
     let shelf = Shelf::new(tools.engine.clone(), tools.turns.clone(), &settings.name);
-    let _turn = tools.turns.take("surplus images").await;
+    let _turn = tools.turns.take(REMOVAL).await;
     // The order matters: a job that ends meanwhile has noted its images before the coordinator is asked.
     let there = shelf.names().await?;
     let mut fault = None;

@@ -37,6 +37,25 @@ fn an_image_that_somebody_removed_is_made_again() {
 }
 
 #[test]
+fn an_image_that_the_coordinator_does_not_know_any_more_is_made_anew() {
+    let stage = Stage::new();
+    let spec = installing(Some("echo out installed"), "echo out built");
+    stage.ledger.give(stage.order(1, spec.clone()));
+    assert_eq!(stage.run(1), Outcome::Returned(0));
+    let before = stage.cached_image().expect("it was kept");
+    stage.ledger.notes().images.clear();
+    stage.ledger.give(stage.order(2, spec.clone()));
+    assert_eq!(stage.run(2), Outcome::Returned(0));
+    assert_eq!(stage.printed(2), ["out installed", "out built"]);
+    let anew = stage.cached_image().expect("it was kept again");
+    assert_ne!(anew, before, "the former image was kept");
+    stage.ledger.give(stage.order(3, spec));
+    assert_eq!(stage.run(3), Outcome::Returned(0));
+    assert_eq!(stage.printed(3), ["out built"]);
+    assert_eq!(stage.cached_image(), Some(anew));
+}
+
+#[test]
 fn another_base_image_is_a_reason_to_install_anew_and_the_log_names_it() {
     let stage = Stage::new();
     let spec = installing(Some("echo out installed"), "echo out built");

@@ -149,6 +149,13 @@ impl Stage {
         outcome
     }
 
+    /// The id of the first image that an install script made, if one is there.
+    pub(super) fn cached_image(&self) -> Option<String> {
+        let name = self.engine.image_names().into_iter().find(|name| name.starts_with("kozmic-cache/"))?;
+        let image = life().block_on(self.engine.image(&name.parse().unwrap())).unwrap();
+        image.map(|image| image.id)
+    }
+
     /// Removes an image from the engine, as somebody else might.
     pub(super) fn remove_image(&self, name: &str) {
         let is_removed = life().block_on(self.engine.remove_image(&name.parse().unwrap()));
