@@ -31,6 +31,8 @@ pub enum Topic {
     Monitor,
     /// A project was deleted, or a job of a deleted project ended that may have been its last one.
     DeletedProjects,
+    /// Images on runners' engines may be surplus, because somebody dropped one or deleted a project.
+    Images,
 }
 
 /// The broker of an installation of one process: bells in memory.

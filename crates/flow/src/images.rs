@@ -3,7 +3,7 @@
 
 use crate::Flow;
 use anyhow::{Context, Result};
-use kozmic_edges::store::Store;
+use kozmic_edges::{Edges, broker::Topic, store::Store};
 use kozmic_model::{
     cache::{CachedImage, cached_image_name},
     ids::ProjectId,
@@ -65,13 +65,36 @@ async fn strays<'a>(
     Ok(of_idle.filter(|(name, _)| !known.contains(&name.to_string())).collect())
 }
 
-/// Removes an image from the engine; false if a job uses it. If a job begins meanwhile, either it was faster and the
-/// image stays, or it does not find the image and makes another.
+/// Drops an image, and all like it on other runners' engines: the next job that needs it makes it anew, on each runner.
+/// False if a job may be using one of them; that one stays.
 ///
 /// # Errors
 /// The engine or the database does not answer.
-pub async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Result<bool> {
+pub async fn drop_everywhere(edges: &Edges, shelf: &Shelf, image: &CachedImage) -> Result<bool> {
+    let known = edges.store.images().cached_images(image.project).await?;
+    let mut dropped = Ok(true);
+    for like in known.iter().filter(|known| known.is_like(image)) {
+        let done = drop_image(&edges.store, shelf, like).await;
+        dropped = dropped.and_then(|before| Ok(before & done?));
+    }
+    edges.broker.ring(Topic::Images);
+    dropped
+}
+
+/// Drops an image of one runner; false if a job uses it. If a job begins meanwhile, either it was faster and the image
+/// stays, or it does not find the image and makes another.
+///
+/// The image of a runner on another machine is only forgotten here, so that it is dropped even if the runner is cut off:
+/// a runner uses no image that the database does not know, and removes it as a stray.
+///
+/// # Errors
+/// The engine or the database does not answer.
+async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Result<bool> {
     let Some(leaving) = store.images().begin_removal(image).await? else { return Ok(false) };
+    if image.runner != shelf.runner() {
+        store.images().forget_cached_image(&leaving).await?;
+        return Ok(true);
+    }
     let name = cached_image_name(image.project, &image.key).parse().context("name a cached image")?;
     let removed = shelf.remove(&name).await;
     match &removed {

@@ -107,7 +107,10 @@ pub(crate) async fn deleted_projects(flow: Flow) {
 async fn erase_deleted_projects(flow: &Flow) -> Result<()> {
     for project in flow.edges.store.projects().erasable_projects().await? {
         match erase_deleted_project(flow, project).await {
-            Ok(()) => tracing::info!(project.id = project.0, "the data of a deleted project is erased"),
+            Ok(()) => {
+                tracing::info!(project.id = project.0, "the data of a deleted project is erased");
+                flow.edges.broker.ring(Topic::Images);
+            }
             Err(fault) => tracing::warn!(
                 project.id = project.0,
                 error = format!("{fault:#}"),

@@ -6,7 +6,11 @@ use crate::{
     dispatcher::{Connection as Seat, Decision},
 };
 use async_trait::async_trait;
-use kozmic_edges::{broker::Topic, clock, store::RunnerReport};
+use kozmic_edges::{
+    broker::{Bell, Topic},
+    clock,
+    store::RunnerReport,
+};
 use kozmic_model::{
     ids::ProjectId,
     runner::{Runner, RunnerFacts},
@@ -23,6 +27,8 @@ pub(super) struct Connected {
     seat: Seat,
     /// The last decision that the runner was told.
     is_draining: bool,
+    /// Rings when the runner may have surplus images.
+    images: Bell,
     words: watch::Sender<Words>,
     /// The time of its last sign of life.
     heard: Instant,
@@ -34,7 +40,8 @@ impl Connected {
         let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built);
         let (words, newest) = watch::channel(Words::default());
         flow.tasks.spawn(write(flow.clone(), name.clone(), newest));
-        Self { flow: flow.clone(), name, seat, is_draining: false, words, heard: Instant::now() }
+        let (flow, images) = (flow.clone(), flow.edges.broker.bell(Topic::Images));
+        Self { flow, name, seat, is_draining: false, images, words, heard: Instant::now() }
     }
 }
 
@@ -77,7 +84,10 @@ impl Connection for Connected {
                 }
                 Decision::Draining(_) => {}
             }
-            self.seat.woken().await;
+            tokio::select! {
+                () = self.seat.woken() => {}
+                () = self.images.rung() => return Some(Push::Images),
+            }
             if self.seat.decision() == Decision::Draining(self.is_draining) {
                 return Some(Push::Wake);
             }

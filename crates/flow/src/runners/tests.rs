@@ -3,18 +3,20 @@
 use super::{forever, lose};
 use crate::{
     coordinator::{Here, Patient},
+    images::drop_everywhere,
     samples::Installation,
 };
 use kozmic_edges::{clock, store::NewRunner};
 use kozmic_model::{
+    cache::cached_image_name,
     ids::JobId,
-    job::Job,
+    job::{Job, Outcome},
     runner::{RunnerFacts, RunnerRules},
     status::Status,
 };
 use kozmic_remote::{Connection, Push, Registry, RunnerHello, RunnerToken};
 use kozmic_runner::{
-    coordinator::{Coordinator, State},
+    coordinator::{Coordinator, ImageChange, State, Surplus},
     new_key,
     order::Order,
 };
@@ -134,4 +136,29 @@ async fn a_drained_runner_hears_of_it_and_gets_no_job() {
     assert!(claim(there.coordinator.as_ref()).await.is_some());
     office.flow.stop.cancel();
     looks.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_image_is_forgotten_on_all_runners_and_they_hear_of_it() {
+    let office = Installation::new().await;
+    let mut runners = [office.remote("one", "").await, office.remote("two", "").await];
+    office.enqueue().await;
+    let first = runners[0].coordinator.clone();
+    let order = claim(first.as_ref()).await.unwrap();
+    let keys = runners.each_ref().map(|there| format!("0123-{}", there.token.name()));
+    for (there, key) in runners.iter().zip(&keys) {
+        there.coordinator.note_image(&order, ImageChange::Made { key, size: 1 }).await.unwrap();
+    }
+    first.end(&order, &Outcome::Returned(0)).await.unwrap();
+    let images = office.flow.edges.store.images();
+    let known = images.cached_images(order.project).await.unwrap();
+    assert!(drop_everywhere(&office.flow.edges, &office.flow.shelf(), &known[0]).await.unwrap());
+    assert!(images.cached_images(order.project).await.unwrap().is_empty());
+    for (there, key) in runners.iter_mut().zip(&keys) {
+        while there.line.next().await != Some(Push::Images) {}
+        assert_eq!(there.coordinator.use_image(&order, key).await.unwrap(), None);
+        let name = cached_image_name(order.project, key).parse().unwrap();
+        let surplus = there.coordinator.surplus_images(&[name]).await.unwrap();
+        assert!(matches!(&surplus[..], [Surplus::Named(_)]), "{surplus:?}");
+    }
 }

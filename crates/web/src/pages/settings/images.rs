@@ -20,7 +20,7 @@ pub(crate) async fn drop_image(
     let project = visit.project(&app, id, Role::Manager).await?;
     let known = app.edges.store.images().cached_images(project.id).await?;
     let known = known.into_iter().find(|one| one.id == image).ok_or(WebError::NotFound)?;
-    let said = match images::drop_image(&visit.edges(&app).store, &app.shelf, &known).await {
+    let said = match images::drop_everywhere(&visit.edges(&app), &app.shelf, &known).await {
         Ok(true) => Ok("The image is dropped: the next job that needs it makes it anew.".to_owned()),
         Ok(false) => Err("A job may be using this image now. Try again when no job runs.".to_owned()),
         Err(fault) => {
