@@ -14,7 +14,8 @@ use tokio::{
     process::Command,
 };
 
-const SKIPPED: &str = "Skipping install script as tracked files did not change...";
+/// The line of a job that found its image.
+pub const SKIPPED: &str = "Skipping install script as tracked files did not change...";
 
 /// Adds a hook with an install script to a world's project.
 pub async fn hook(world: &World, title: &str, install: &str, tracked: &str, script: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Jobs run on runners beside the server: killed, cut off, drained and removed, none is lost and no log byte is.
 
 mod cut_off;
+mod images;
 mod operators;
 
 use crate::world::{GATE, LIMIT, World, open_gate_in};

@@ -150,8 +150,12 @@ impl World {
 
     /// The names of the images that install scripts made here.
     pub async fn cached_images(&self) -> Result<Vec<String>> {
-        let label = format!("label={}", self.label()?);
-        let format = "{{.Repository}}:{{.Tag}}";
+        self.images_with(&self.label()?).await
+    }
+
+    /// The names of the images that install scripts made on a runner whose containers have this label.
+    pub async fn images_with(&self, label: &str) -> Result<Vec<String>> {
+        let (label, format) = (format!("label={label}"), "{{.Repository}}:{{.Tag}}");
         let listing = self.docker.run(&["images", "--filter", &label, "--format", format]).await?;
         Ok(listing.lines().filter(|name| name.starts_with("kozmic-cache/")).map(str::to_owned).collect())
     }

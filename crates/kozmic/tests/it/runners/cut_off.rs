@@ -7,7 +7,7 @@ use kozmic_testkit::{cable::Cable, github::State, runner::Runner};
 
 impl Fleet {
     /// A fleet whose runners have a cable of their own to the server.
-    async fn on_cables(titles: &[&str]) -> Result<(Self, Vec<Cable>)> {
+    pub(super) async fn on_cables(titles: &[&str]) -> Result<(Self, Vec<Cable>)> {
         let mut fleet = Self::new(&[], &[]).await?;
         let mut cables = Vec::new();
         for title in titles {
