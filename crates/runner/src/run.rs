@@ -7,6 +7,7 @@ use crate::{
     cache::Making,
     checkout,
     claim::Claims,
+    coordinator::Stopped,
     desk::{BEAT, Desk, ENGINE_LOOK},
     ending::Absence,
     halt::Halt,
@@ -183,13 +184,23 @@ pub async fn finish(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) {
 /// Writes the reason of the end into the log, unless the script ended by itself.
 async fn last_words(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) -> Result<()> {
     let canceled = match outcome {
-        Outcome::Interrupted(_) => runner.coordinator.standing(order.attempt).await?,
+        Outcome::Interrupted(_) => cancellation(runner, order).await?,
         _ => None,
     };
-    let canceled = canceled.and_then(|standing| standing.cancellation);
     let sequel = Sequel::after(&order.spec, order.interruptions, canceled, outcome);
     let Some(reason) = sequel.reason(order.attempt.number) else { return Ok(()) };
     JobLog::open(runner, order).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
+}
+
+/// A person's wish to cancel an attempt that has ended. If the attempt ended because the coordinator is out of reach,
+/// this waits for it: the log is closed by the call that follows.
+async fn cancellation(runner: &Runner, order: &Order) -> Result<Option<Outcome>> {
+    loop {
+        match runner.coordinator.standing(order.attempt).await {
+            Err(fault) if fault.is::<Stopped>() => tokio::time::sleep(END_PAUSE).await,
+            standing => return Ok(standing?.and_then(|standing| standing.cancellation)),
+        }
+    }
 }
 
 /// Removes an attempt's containers and its network, while nobody waits for it. The sweep removes anything that is left

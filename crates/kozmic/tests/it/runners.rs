@@ -1,8 +1,10 @@
 //! Jobs run on runners beside the server: killed, cut off, drained and removed, none is lost and no log byte is.
 
+mod listener;
 mod cut_off;
 mod images;
 mod operators;
+mod outage;
 
 use crate::world::{GATE, LIMIT, World, open_gate_in};
 use anyhow::{Context, Result, ensure};
