@@ -5,6 +5,7 @@ mod cut_off;
 mod images;
 mod operators;
 mod outage;
+mod chaos;
 
 use crate::world::{GATE, LIMIT, World, open_gate_in};
 use anyhow::{Context, Result, ensure};

@@ -3,7 +3,7 @@
 use crate::world::{LIMIT, World};
 use anyhow::{Context, Result};
 use kozmic_testkit::person::Page;
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -98,6 +98,11 @@ impl Listener {
         let waited = timeout(LIMIT, changes.wait_for(|state| is_it(&state.starts))).await;
         waited.with_context(|| format!("not seen: {what}: {:?}", self.starts()))??;
         Ok(())
+    }
+
+    /// Waits for the next event, but not longer than this.
+    pub async fn next_event(&self, limit: Duration) {
+        timeout(limit, self.state.subscribe().changed()).await.ok();
     }
 
     /// Lets a script print its next part, and waits until it asks again or ends.
