@@ -5,6 +5,8 @@ mod cut_off;
 mod images;
 mod operators;
 mod outage;
+mod silence;
+mod machine;
 mod chaos;
 
 use crate::world::{GATE, LIMIT, World, open_gate_in};
