@@ -29,6 +29,8 @@ pub struct Room {
     dirs: Arc<[PathBuf]>,
     /// The bytes to keep free; none: the default. With 0, nothing is kept free.
     reserve: Option<u64>,
+    /// True if the machine has no database, but only runs jobs.
+    is_runners: bool,
 }
 
 /// The resource that a disk lacks.
@@ -43,7 +45,13 @@ enum Lack {
 impl Room {
     /// Keeps this number of bytes free on the disks of these directories; the first is the data directory.
     pub fn new(dirs: Vec<PathBuf>, reserve: Option<u64>) -> Self {
-        Self { dirs: dirs.into(), reserve }
+        Self { dirs: dirs.into(), reserve, is_runners: false }
+    }
+
+    /// The same rule on a machine that only runs jobs. Its reasons name the runner's disk.
+    #[must_use]
+    pub fn of_a_runner(self) -> Self {
+        Self { is_runners: true, ..self }
     }
 
     /// Checks that one more file of this size leaves the reserve free on the disk of a directory.
@@ -149,18 +157,20 @@ impl Room {
     }
 
     fn words(&self, directory: &Path, lack: Lack) -> String {
+        let (disk, purpose) = match self.is_runners {
+            true => ("the runner's disk", "later jobs"),
+            false => ("the server's disk", "the database"),
+        };
         match lack {
             Lack::Bytes => {
                 let (left, kept) = (
                     statvfs(directory).map_or_else(|_| "little".to_owned(), |disk| size(free(&disk))),
                     self.kept(directory),
                 );
-                format!(
-                    "the server's disk is nearly full: {left} is free, and disk_reserve keeps {kept} for the database"
-                )
+                format!("{disk} is nearly full: {left} is free, and disk_reserve keeps {kept} for {purpose}")
             }
             Lack::Inodes => format!(
-                "the server's disk is nearly out of inodes (too many small files): a {INODES}th of them is kept free for the database"
+                "{disk} is nearly out of inodes (too many small files): a {INODES}th of them is kept free for {purpose}"
             ),
         }
     }

@@ -132,7 +132,7 @@ fn tools(settings: &Settings, dir: &DataDir) -> anyhow::Result<Tools> {
         engine: Arc::new(DockerEngine::new(settings.docker.clone())),
         mirrors: Mirrors::open(mirrors).context("make the directory of mirrors")?,
         logs: Logs::open(dir.join("logs"))?,
-        room: wire::room(settings, dir),
+        room: wire::room(settings, dir).of_a_runner(),
         turns: Turns::default(),
     })
 }

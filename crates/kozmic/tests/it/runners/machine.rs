@@ -55,7 +55,7 @@ async fn a_runner_with_a_full_disk_says_so_and_its_jobs_go_to_another() -> Resul
     fleet.runners[0].wait_for_output("no jobs can be taken").await?;
     let list = fleet.world.server.run(&["runners", "list"]).await?;
     let list = String::from_utf8(list.stdout).context("a list")?;
-    assert!(list.contains("in trouble") && list.contains("disk is nearly full"), "{list}");
+    assert!(list.contains("in trouble") && list.contains("The runner's disk is nearly full"), "{list}");
     fleet.runners.push(Runner::add(&fleet.world.server, "other", &[]).await?);
     fleet.begun_by(1).await?;
     let mut live = fleet.world.live().await?;
