@@ -10,6 +10,8 @@ pub(super) enum Step {
     GoOn,
     /// Some script starts, asks or ends; or none does so for a while.
     Wait,
+    /// A failure lasts until a script is stopped, or starts elsewhere: the lease is over.
+    Outlast,
     KillServer,
     UpdateServer,
     StartServer,
@@ -40,6 +42,7 @@ impl Chaos {
         }
         if self.waiting().next().is_some() {
             steps.extend([Step::GoOn; 4]);
+            steps.extend(self.has_failure().then_some(Step::Outlast));
         }
         steps.extend(match self.has_server {
             true => vec![Step::KillServer, Step::UpdateServer],
@@ -61,10 +64,15 @@ impl Chaos {
         steps
     }
 
+    fn has_failure(&self) -> bool {
+        let runs = self.processes.iter().all(|process| *process == Process::Runs);
+        !self.has_server || !runs || !self.is_whole.iter().all(|is_whole| *is_whole)
+    }
+
     /// Notes the effect of a step.
     pub(super) fn note(&mut self, step: Step) {
         match step {
-            Step::Push | Step::GoOn | Step::Wait => {}
+            Step::Push | Step::GoOn | Step::Wait | Step::Outlast => {}
             Step::KillServer => self.has_server = false,
             Step::UpdateServer | Step::StartServer => self.has_server = true,
             Step::KillRunner(at) => self.processes[at] = Process::Gone,
