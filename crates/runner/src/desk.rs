@@ -1,11 +1,10 @@
 //! The runner's desk: the state of a runner, with its free slots, its trouble and its sign of life.
 
-use crate::{Runner, coordinator::State, words::sentence};
+use crate::{Runner, coordinator::State, slots::Slots, words::sentence};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::Semaphore;
 
 /// Interval at which a runner reports that it is alive, and looks for jobs without a wake-up.
 pub(crate) const BEAT: Duration = Duration::from_secs(5);
@@ -17,14 +16,14 @@ pub(crate) const ENGINE_LOOK: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) runner: Runner,
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) slots: Slots,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Desk {
     /// Opens an empty desk. It is reported before any job is claimed.
     pub(crate) async fn open(runner: &Runner) -> Self {
-        let slots = Arc::new(Semaphore::new(runner.settings.slots));
+        let slots = Slots::new(runner.settings.slots);
         let desk = Self { runner: runner.clone(), slots, trouble: Arc::default() };
         let ready = async {
             runner.tools.engine.ping().await?;
@@ -86,10 +85,9 @@ impl Desk {
     }
 
     fn state(&self) -> State {
-        let slots = self.runner.settings.slots;
         State {
-            slots,
-            busy: slots.saturating_sub(self.slots.available_permits()),
+            slots: self.slots.total(),
+            busy: self.slots.busy(),
             trouble: self.runner.tools.room.trouble().or_else(|| self.told()),
         }
     }

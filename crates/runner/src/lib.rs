@@ -30,6 +30,7 @@ mod shell;
 mod keep;
 mod artifact;
 mod desk;
+mod slots;
 pub mod halt;
 pub mod work;
 mod job_log;

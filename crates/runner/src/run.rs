@@ -13,6 +13,7 @@ use crate::{
     halt::Halt,
     job_log::JobLog,
     order::Order,
+    slots::Slot,
     stop,
     tidy::tidy,
     words::{sentence, trouble},
@@ -25,7 +26,6 @@ use kozmic_model::{
     sequel::Sequel,
 };
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Pauses in seconds before a job is tried again. Its connection to the engine was lost, although the engine answers.
 const PAUSES: [u64; 4] = [1, 2, 5, 20];
@@ -53,8 +53,7 @@ pub(crate) async fn take_up(desk: &Desk) {
     // job is doing what.
     for (order, course) in held.collect::<Vec<_>>() {
         tracing::info!(job.id = order.attempt.job.0, "a job is taken up again");
-        let permit = Arc::clone(&desk.slots).try_acquire_owned().ok();
-        desk.runner.tasks.spawn(job(desk.clone(), order, course, permit));
+        desk.runner.tasks.spawn(job(desk.clone(), order, course, desk.slots.take()));
     }
 }
 
@@ -75,9 +74,9 @@ async fn held(runner: &Runner) -> Vec<Order> {
 pub(crate) async fn forever(desk: Desk) {
     let (stop, mut claims) = (desk.runner.stop.clone(), Claims::new());
     while !stop.is_cancelled() {
-        // Only this loop takes slots, so a free one stays free. It counts as busy only with a job in it.
+        // Only this loop takes slots, so a free one stays free.
         tokio::select! {
-            free = desk.slots.acquire() => drop(free),
+            () = desk.slots.wait_for_free() => {}
             () = stop.cancelled() => return,
         }
         match claims.next(&desk).await {
@@ -97,13 +96,13 @@ pub(crate) async fn forever(desk: Desk) {
 
 async fn begin(desk: &Desk, order: Order) {
     tracing::info!(job.id = order.attempt.job.0, "a job starts");
-    let permit = Arc::clone(&desk.slots).try_acquire_owned().ok();
-    desk.runner.tasks.spawn(job(desk.clone(), Arc::new(order), Course::default(), permit));
+    let slot = desk.slots.take();
+    desk.runner.tasks.spawn(job(desk.clone(), Arc::new(order), Course::default(), slot));
     desk.note_now().await;
 }
 
 /// Runs a job to its end. If everything stops in the meantime, the next start takes up the job again.
-async fn job(desk: Desk, order: Arc<Order>, course: Course, permit: Option<OwnedSemaphorePermit>) {
+async fn job(desk: Desk, order: Arc<Order>, course: Course, slot: Slot) {
     let run = async {
         // A panic in one job is that job's error. Otherwise the job would wait for ever under a lease that is renewed.
         let outcome = AssertUnwindSafe(outcome(&desk, &order, course)).catch_unwind().await;
@@ -115,7 +114,7 @@ async fn job(desk: Desk, order: Arc<Order>, course: Course, permit: Option<Owned
         () = run => {}
         () = desk.runner.stop.cancelled() => {}
     }
-    drop(permit);
+    drop(slot);
     desk.note_now().await;
 }
 

@@ -141,15 +141,15 @@ async fn a_drained_runner_hears_of_it_and_gets_no_job() {
 #[tokio::test]
 async fn a_dropped_image_is_forgotten_on_all_runners_and_they_hear_of_it() {
     let office = Installation::new().await;
-    let mut runners = [office.remote("one", "").await, office.remote("two", "").await];
+    let one = office.remote("one", "").await;
     office.enqueue().await;
-    let first = runners[0].coordinator.clone();
-    let order = claim(first.as_ref()).await.unwrap();
+    let order = claim(one.coordinator.as_ref()).await.unwrap();
+    one.coordinator.end(&order, &Outcome::Returned(0)).await.unwrap();
+    let mut runners = [one, office.remote("two", "").await];
     let keys = runners.each_ref().map(|there| format!("0123-{}", there.token.name()));
     for (there, key) in runners.iter().zip(&keys) {
         there.coordinator.note_image(&order, ImageChange::Made { key, size: 1 }).await.unwrap();
     }
-    first.end(&order, &Outcome::Returned(0)).await.unwrap();
     let images = office.flow.edges.store.images();
     let known = images.cached_images(order.project).await.unwrap();
     assert!(drop_everywhere(&office.flow.edges, &office.flow.shelf(), &known[0]).await.unwrap());
