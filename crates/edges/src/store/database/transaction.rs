@@ -129,21 +129,27 @@ impl Transaction {
         if self.has_many_writers() { rows.lock_exclusive() } else { rows }
     }
 
-    /// The first job of a query whose row and whose build nobody else has locked, with its build. Both are locked from
-    /// then on.
-    pub(in crate::store) async fn first_free(
+    /// The first job of a query, with its build. Both are locked from then on. Jobs of which somebody else has locked
+    /// the row or the build are skipped. If `of` is set, all jobs are of that build, and none is skipped: this waits for
+    /// the build, then for the job.
+    pub(in crate::store) async fn first_job(
         &self,
         jobs: Select<rows::job::Entity>,
+        of: Option<i64>,
     ) -> Result<Option<(rows::job::Model, rows::build::Model)>> {
+        if let Some(build) = of {
+            self.lock_build(build).await?;
+        }
         let build_of = rows::job::Entity::belongs_to(rows::build::Entity)
             .from(rows::job::Column::BuildId)
             .to(rows::build::Column::Id);
         let both = jobs.join(JoinType::InnerJoin, build_of.into()).select_two_required(rows::build::Entity);
-        let both = match self.has_many_writers() {
-            true => both.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
-            false => both,
+        let both = match (self.has_many_writers(), of) {
+            (false, _) => both,
+            (true, Some(_)) => both.lock_exclusive(),
+            (true, None) => both.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
         };
-        let found = both.one(self).await.context("look for a job that nobody changes")?;
+        let found = both.one(self).await.context("look for a job and lock it")?;
         if let Some((_, build)) = &found {
             self.builds().insert(build.id);
         }

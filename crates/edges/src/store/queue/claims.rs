@@ -113,27 +113,27 @@ impl Queue<'_> {
             return Ok(None);
         }
         let all = Candidates { lane, among, of: None };
-        if self.db.has_many_writers() {
-            return self.claim_beside_others(all, lease, now).await;
+        // Mostly no reading of the configuration waits, and a file's only writer is not taken for nothing.
+        let is_look_cheaper = lane == Lane::Configuration || !self.db.has_many_writers();
+        if among == Among::All
+            && is_look_cheaper
+            && all.oldest().one(&self.db.reader).await.context(LOOK)?.is_none()
+        {
+            return Ok(None);
         }
-        // The file's only writer is not taken if no job waits.
-        match among == Among::All && all.oldest().one(&self.db.reader).await.context(LOOK)?.is_none() {
-            true => Ok(None),
-            false => self.claim_first(all, lease, now).await,
+        match self.claim_first(all, lease, now).await? {
+            None if self.db.has_many_writers() => self.claim_of_busy_build(all, lease, now).await,
+            claimed => Ok(claimed),
         }
     }
 
-    /// Claims the first candidate that nobody else changes now, or else waits for a candidate's build.
-    async fn claim_beside_others(
+    /// Claims a candidate of a build that others change now, when they have changed it. Those changes end soon.
+    async fn claim_of_busy_build(
         self,
         all: Candidates,
         lease: Lease<'_>,
         now: Timestamp,
     ) -> Result<Option<ClaimedJob>> {
-        if let Some(claimed) = self.claim_first(all, lease, now).await? {
-            return Ok(Some(claimed));
-        }
-        // The remaining candidates belong to builds that others change now. Those changes end soon.
         let builds = all.oldest().select_only().column(rows::job::Column::BuildId).into_tuple::<i64>();
         let builds = builds.all(&self.db.reader).await.context(LOOK)?.into_iter().collect::<BTreeSet<_>>();
         for build in builds {
@@ -193,7 +193,7 @@ impl Queue<'_> {
             .await
     }
 
-    /// Claims the first candidate that nobody else changes now. Candidates that cannot be read end.
+    /// Claims the first candidate that it can take. Candidates that cannot be read end.
     async fn claim_first(
         self,
         among: Candidates,
@@ -209,16 +209,13 @@ impl Queue<'_> {
         }
     }
 
-    /// Tries to claim the first candidate. Takes a candidate only if it need not wait for a lock on the job and its build:
-    /// all other changes lock the build before the job, so waiting here could end in a deadlock.
+    /// Tries to claim the first candidate. Without a build in hand, takes a candidate only if it need not wait for a lock
+    /// on the job and its build: all other changes lock the build before the job, so waiting could end in a deadlock.
     async fn try_claim(self, among: Candidates, lease: Lease<'_>, now: Timestamp) -> Result<Tried> {
         self.db
             .change_in_parallel("a claim", move |tx| async move {
                 let tx = &tx;
-                if let Some(build) = among.of {
-                    tx.lock_build(build).await?;
-                }
-                let Some((row, build)) = tx.first_free(among.oldest()).await? else {
+                let Some((row, build)) = tx.first_job(among.oldest(), among.of).await? else {
                     return Ok(Tried::Nothing);
                 };
                 match read::job(row.clone()) {
@@ -245,7 +242,7 @@ enum Tried {
     Claimed(Box<ClaimedJob>),
     /// The job ended instead. There may be another one.
     Ended,
-    /// There is no candidate that nobody else changes.
+    /// There is no candidate that can be taken.
     Nothing,
 }
 
