@@ -103,7 +103,7 @@ impl Mirrors {
         let dir = dir.canonicalize()?;
         let known_hosts = KnownHosts::open(&dir.join("ssh"), known_hosts)?;
         private_dir::make(&keys_dir(&dir))?;
-        orphans::end(&dir)?;
+        orphans::end(&dir);
         repair::remove_remains(&dir)?;
         repair::empty(&keys_dir(&dir))?;
         Ok(Self {
