@@ -148,8 +148,8 @@ async fn one_sequence(seed: u64, steps: usize) -> Result<()> {
     let mut chaos = Chaos::new(seed, steps).await?;
     let went = chaos.go(steps).await;
     let sequence = format!("KOZMIC_CHAOS_SEED={seed} KOZMIC_CHAOS_STEPS={steps}: {:?}", chaos.done);
-    went.context(sequence.clone())?;
-    chaos.fleet.end().await.context(sequence)
+    let ended = chaos.fleet.end().await;
+    went.and(ended).context(sequence)
 }
 
 fn variable(name: &str) -> Option<u64> {

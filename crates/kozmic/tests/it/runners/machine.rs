@@ -13,6 +13,7 @@ use kozmic_testkit::{
     github::State,
     runner::Runner,
 };
+use tokio::time::timeout;
 
 impl Fleet {
     /// Adds a runner whose environment has these variables, and starts it.
@@ -53,9 +54,16 @@ async fn a_runner_with_a_full_disk_says_so_and_its_jobs_go_to_another() -> Resul
     let pushed = fleet.world.push("Begin").await?;
     fleet.world.build().await?;
     fleet.runners[0].wait_for_output("no jobs can be taken").await?;
-    let list = fleet.world.server.run(&["runners", "list"]).await?;
-    let list = String::from_utf8(list.stdout).context("a list")?;
-    assert!(list.contains("in trouble") && list.contains("The runner's disk is nearly full"), "{list}");
+    let is_told = async {
+        loop {
+            let list = fleet.world.server.run(&["runners", "list"]).await?;
+            let list = String::from_utf8(list.stdout).context("a list")?;
+            if list.contains("in trouble") && list.contains("The runner's disk is nearly full") {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    timeout(LIMIT, is_told).await.context("the list tells of no trouble")??;
     fleet.runners.push(Runner::add(&fleet.world.server, "other", &[]).await?);
     fleet.begun_by(1).await?;
     let mut live = fleet.world.live().await?;

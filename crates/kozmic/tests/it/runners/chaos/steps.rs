@@ -10,7 +10,7 @@ pub(super) enum Step {
     GoOn,
     /// Some script starts, asks or ends; or none does so for a while.
     Wait,
-    /// A failure lasts until a script is stopped, or starts elsewhere: the lease is over.
+    /// A failure lasts until a script starts, asks or ends, or until the lease is over.
     Outlast,
     KillServer,
     UpdateServer,
