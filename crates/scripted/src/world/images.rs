@@ -84,7 +84,7 @@ impl Images {
         Ok(offer)
     }
 
-    /// The id of the image with that name, if it was made from the build container of that attempt.
+    /// The id of the image with that name, if it was made from the container of that stage.
     pub(crate) fn find_of(&self, name: &ImageName, maker: &Maker) -> Option<String> {
         let id = self.names.get(&full(name))?;
         (self.all.get(id)?.maker.as_ref() == Some(maker)).then(|| id.clone())
