@@ -56,13 +56,12 @@ fn working_below(dir: &Path) -> io::Result<Vec<Pid>> {
     mark.push(b'/');
     let files = fs::read_link("/proc/self/ns/mnt")?;
     let works_below = |process: &Pid| {
-        let has_our_files = fs::read_link(format!("/proc/{}/ns/mnt", process.as_raw_nonzero()));
-        if process.as_raw_nonzero().get().cast_unsigned() == std::process::id()
-            || has_our_files.is_ok_and(|theirs| theirs != files)
-        {
+        let facts = Path::new("/proc").join(process.as_raw_nonzero().to_string());
+        let has_other_files = fs::read_link(facts.join("ns/mnt")).is_ok_and(|its| its != files);
+        if has_other_files || *process == rustix::process::getpid() {
             return false;
         }
-        let environment = fs::read(format!("/proc/{}/environ", process.as_raw_nonzero())).unwrap_or_default();
+        let environment = fs::read(facts.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(&mark))
     };
     let names = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

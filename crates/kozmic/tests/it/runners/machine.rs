@@ -1,6 +1,6 @@
 //! A runner's machine has trouble: its disk is full, or its engine goes away. The server and other runners go on.
 
-use super::{Fleet, is_whole, script};
+use super::{Fleet, is_whole, operators::runners, script};
 use crate::{
     engine_gone::ONLY_FIRST_WAITS,
     world::{GATE, IMAGE, LIMIT, REPOSITORY},
@@ -56,8 +56,7 @@ async fn a_runner_with_a_full_disk_says_so_and_its_jobs_go_to_another() -> Resul
     fleet.runners[0].wait_for_output("no jobs can be taken").await?;
     let is_told = async {
         loop {
-            let list = fleet.world.server.run(&["runners", "list"]).await?;
-            let list = String::from_utf8(list.stdout).context("a list")?;
+            let (_, list) = runners(&fleet.world.server, &["list"]).await?;
             if list.contains("in trouble") && list.contains("The runner's disk is nearly full") {
                 return anyhow::Ok(());
             }

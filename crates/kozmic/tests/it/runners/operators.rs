@@ -5,7 +5,8 @@ use crate::world::{LIMIT, REPOSITORY};
 use anyhow::Result;
 use kozmic_testkit::{github::State, runner::Runner, server::Server};
 
-async fn runners(server: &Server, args: &[&str]) -> Result<(bool, String)> {
+/// Runs `kozmic runners` beside the server. Gives its success and all that it printed.
+pub async fn runners(server: &Server, args: &[&str]) -> Result<(bool, String)> {
     let done = server.run(&[&["runners"], args].concat()).await?;
     let said = [done.stdout, done.stderr].concat();
     Ok((done.status.success(), String::from_utf8_lossy(&said).into_owned()))

@@ -4,13 +4,14 @@
 use super::{
     Fleet, is_whole,
     listener::{Listener, log_of},
+    operators::runners,
     script,
 };
 use crate::{
     api::Program,
     world::{LIMIT, open_gate_in},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use kozmic_testkit::{cable::Cable, github::State, held_engine::HeldEngine, runner::Runner};
 
 #[tokio::test]
@@ -54,8 +55,7 @@ async fn a_runner_whose_process_is_halted_is_given_up_and_goes_on_with_its_job_a
     open_gate_in(&fleet.world.docker, &container).await;
     fleet.world.docker.run(&["wait", &container]).await?;
     fleet.world.server.wait_for_output("the runner was silent", LIMIT).await?;
-    let list = fleet.world.server.run(&["runners", "list"]).await?;
-    let list = String::from_utf8(list.stdout).context("a list")?;
+    let (_, list) = runners(&fleet.world.server, &["list"]).await?;
     assert!(list.contains("silent for"), "{list}");
     fleet.runners[0].signal("CONT")?;
     fleet.ran_once(&pushed, live).await?;
