@@ -12,7 +12,8 @@ mod webhooks;
 mod workshop;
 mod pushes;
 mod viewers;
-mod helpers;
+mod runners;
+mod variant;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,8 +23,8 @@ use clap::{Parser, ValueEnum};
 
 use engine::Bare;
 use figures::line;
-use helpers::Variant;
 use stage::Stage;
+use variant::Variant;
 
 /// Measures Kozmic side by side with the bare Docker engine.
 #[derive(Debug, Clone, Parser)]

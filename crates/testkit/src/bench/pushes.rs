@@ -11,8 +11,8 @@ use futures_util::future::try_join_all;
 use super::Options;
 use super::engine::Bare;
 use super::figures::{Series, line, row, title};
-use super::helpers::Variant;
 use super::usage;
+use super::variant::Variant;
 use super::workshop::{Answered, Plan, Unpushed, Workshop};
 use crate::github::State;
 

@@ -6,9 +6,10 @@ use anyhow::{Context, Result, ensure};
 
 use super::Options;
 use super::engine::Bare;
-use super::helpers::{Helpers, Variant};
+use super::runners::Runners;
 use super::script::Script;
 use super::usage;
+use super::variant::Variant;
 use crate::docker::Docker;
 use crate::github::{Commit, GitHub, NewRepository};
 use crate::live::Live;
@@ -27,7 +28,7 @@ pub(super) struct Stage {
     pub(super) idle: f64,
     server: Server,
     /// The runners that take its jobs.
-    pub(super) helpers: Helpers,
+    pub(super) runners: Runners,
     anna: Person,
     docker: Docker,
     projects: Vec<(Script, u64)>,
@@ -48,12 +49,12 @@ impl Stage {
             server = server.env("KOZMIC_RUNNER_CONCURRENCY", "0");
         }
         let server = Server::start(server.env("KOZMIC_DOCKER_NETWORK", &options.network)).await?;
-        let helpers = Helpers::start(options, &server, variant.runners, 1).await?;
+        let runners = Runners::start(options, &server, variant.runners, 1).await?;
         let anna = Person::sign_in(&server, &github, LOGIN).await.context("sign in")?;
         let idle = usage::memory(server.pid().context("the server runs")?)?;
         let docker = Docker::at(&options.docker_url);
         let name = variant.name.clone();
-        let mut stage = Self { name, github, idle, server, helpers, anna, docker, projects: Vec::new() };
+        let mut stage = Self { name, github, idle, server, runners, anna, docker, projects: Vec::new() };
         for script in Script::ALL {
             stage.add(script, &options.image).await?;
         }
@@ -103,12 +104,12 @@ impl Stage {
 
     /// Waits until all work after the last job is done.
     pub(super) async fn settle(&self, bare: &Bare) -> Result<()> {
-        self.helpers.settle(bare).await?;
+        self.runners.settle(bare).await?;
         bare.wait_until_clean(&self.server.instance().context("the server has a name")?).await
     }
 
     pub(super) async fn clear(mut self) -> Result<()> {
-        self.helpers.clear(&self.docker).await?;
+        self.runners.clear(&self.docker).await?;
         self.server.terminate().await?;
         let instance = self.server.instance().context("the server has a name")?;
         self.docker.clean(&format!("{}={instance}", crate::docker::INSTANCE)).await

@@ -50,7 +50,7 @@ pub(super) async fn measure(rounds: usize, bare: &Bare, stages: &[Stage]) -> Res
     for stage in stages {
         let now = usage::memory(stage.pid()?)?;
         line(&format!("  {}: {:.0} MB idle after its start, {now:.0} MB now", stage.name, stage.idle));
-        for (idle, now) in stage.helpers.memory()? {
+        for (idle, now) in stage.runners.memory()? {
             line(&format!("    its runner: {idle:.0} MB idle after its start, {now:.0} MB now"));
         }
     }

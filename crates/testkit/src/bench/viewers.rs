@@ -12,8 +12,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::Options;
 use super::engine::Bare;
 use super::figures::{Series, line, row, title};
-use super::helpers::Variant;
 use super::usage;
+use super::variant::Variant;
 use super::workshop::{Plan, Unpushed, Workshop};
 
 /// Number of viewers.

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use super::Options;
 use super::engine::Bare;
-use super::helpers::{Helpers, Variant};
+use super::runners::Runners;
+use super::variant::Variant;
 use crate::docker::Docker;
 use crate::github::{Commit, GitHub, NewRepository, Permission, State};
 use crate::server::{Server, ServerOptions};
@@ -45,7 +46,7 @@ impl Plan {
 pub(super) struct Workshop {
     pub(super) github: GitHub,
     pub(super) server: Server,
-    helpers: Helpers,
+    runners: Runners,
     artifacts: TempDir,
     docker: Docker,
 }
@@ -83,9 +84,9 @@ impl Workshop {
         };
         let server = Server::start(server).await?;
         let each = plan.at_once().div_ceil(variant.runners.max(1));
-        let helpers = Helpers::start(options, &server, variant.runners, each).await?;
+        let runners = Runners::start(options, &server, variant.runners, each).await?;
         let docker = Docker::at(&options.docker_url);
-        let workshop = Self { github, server, helpers, artifacts, docker };
+        let workshop = Self { github, server, runners, artifacts, docker };
         let read = workshop.github.head(CONFIGURATION, "main").await.context("there are recipes")?;
         let read = workshop.github.wait_for_status(CONFIGURATION, &read, State::Success, LIMIT).await;
         read.context("read the recipes")?;
@@ -152,12 +153,12 @@ impl Workshop {
 
     /// Waits until all work after the last jobs is done.
     pub(super) async fn settle(&self, bare: &Bare) -> Result<()> {
-        self.helpers.settle(bare).await?;
+        self.runners.settle(bare).await?;
         bare.wait_until_clean(&self.server.instance().context("the server has a name")?).await
     }
 
     pub(super) async fn clear(mut self) -> Result<()> {
-        self.helpers.clear(&self.docker).await?;
+        self.runners.clear(&self.docker).await?;
         self.server.terminate().await?;
         let instance = self.server.instance().context("the server has a name")?;
         self.docker.clean(&format!("{}={instance}", crate::docker::INSTANCE)).await
