@@ -6,6 +6,7 @@
 mod artifact;
 mod calls;
 mod git;
+mod gits;
 mod line;
 mod log;
 mod fetches;
@@ -26,14 +27,15 @@ use axum::{
     routing::{get, post, put},
 };
 use fetches::Fetches;
+use gits::Gits;
 use held::Holders;
 use kozmic_edges::{git::Mirrors, logs::Logs, room::Room};
 use kozmic_model::runner::RunnerFacts;
 use kozmic_runner::coordinator::{Coordinator, State};
 use open_logs::OpenLogs;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 /// Everything that the routes need of the server.
 #[async_trait]
@@ -119,14 +121,13 @@ struct Server {
     holders: Holders,
     logs: OpenLogs,
     fetches: Fetches,
-    /// The number of git processes that may answer at once.
-    gits: Arc<Semaphore>,
+    gits: Gits,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
-/// The number of repositories that are sent at once.
-const GITS: usize = 16;
+/// Longest time between two pieces of a call's or question's body.
+const PIECE_TIME: Duration = Duration::from_secs(30);
 
 /// The routes for runners. They end their connections at `stop`; their tasks beside the requests are in `tasks`.
 pub fn router(registry: Arc<dyn Registry>, stop: CancellationToken, tasks: TaskTracker) -> Router {
@@ -135,7 +136,7 @@ pub fn router(registry: Arc<dyn Registry>, stop: CancellationToken, tasks: TaskT
         holders: Holders::default(),
         logs: OpenLogs::default(),
         fetches: Fetches::default(),
-        gits: Arc::new(Semaphore::new(GITS)),
+        gits: Gits::default(),
         stop,
         tasks,
     });
@@ -146,6 +147,8 @@ pub fn router(registry: Arc<dyn Registry>, stop: CancellationToken, tasks: TaskT
         .route("/jobs/{job}/attempts/{attempt}/repository.git/info/refs", get(git::refs))
         .route("/jobs/{job}/attempts/{attempt}/repository.git/git-upload-pack", post(git::upload_pack))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(RequestBodyTimeoutLayer::new(PIECE_TIME))
+        // An artifact comes as fast as it is published.
         .route("/jobs/{job}/attempts/{attempt}/artifact", put(artifact::put));
     Router::new().nest(ROOT, routes).with_state(server)
 }

@@ -6,11 +6,12 @@
 use super::{Git, GitError, Mirrors, refs};
 use bytes::{Bytes, BytesMut};
 use kozmic_model::{git::GitRef, ids::ProjectId};
-use std::io;
+use std::{io, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{ChildStdin, ChildStdout},
     sync::mpsc,
+    time::{Instant, timeout},
 };
 
 /// The most bytes of an answer that are read at once.
@@ -18,6 +19,13 @@ const CHUNK: usize = 64 * 1024;
 
 /// The seconds that git waits for the rest of a question.
 const TIMEOUT: &str = "--timeout=60";
+
+/// The time for which a reader may keep git waiting in all.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The bytes for which a reader may keep git waiting for another second. A reader that is slower than this for long is
+/// given up, because git's process and the mirror's lock stay while it reads.
+const SLOWEST: u64 = 16 * 1024;
 
 /// A mirror as one job's git sees it.
 #[derive(Clone, Debug)]
@@ -108,16 +116,41 @@ async fn pass_on(
         }
     };
     let read = async move {
+        let mut pace = Pace::default();
         loop {
             let mut chunk = BytesMut::with_capacity(CHUNK);
             let length = output.read_buf(&mut chunk).await.map_err(GitError::io("upload-pack"))?;
             *has_answered |= length > 0;
-            if length == 0 || answer.send(Ok(chunk.freeze())).await.is_err() {
+            if length == 0 || !pace.send(answer, chunk.freeze()).await {
                 return Ok(());
             }
         }
     };
     tokio::join!(ask, read).1
+}
+
+/// The pace of a reader: how long it kept git waiting so far, and for how many bytes.
+#[derive(Default)]
+struct Pace {
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Sends a chunk. False if the reader is gone, or too slow.
+    async fn send(&mut self, answer: &mpsc::Sender<io::Result<Bytes>>, chunk: Bytes) -> bool {
+        self.bytes += chunk.len() as u64;
+        let (most, begun) = (PATIENCE + Duration::from_secs(self.bytes / SLOWEST), Instant::now());
+        let is_sent = match timeout(most.saturating_sub(self.waited), answer.send(Ok(chunk))).await {
+            Ok(sent) => sent.is_ok(),
+            Err(_) => {
+                tracing::warn!(bytes = self.bytes, "a runner's git that read too slowly is given up");
+                false
+            }
+        };
+        self.waited += begun.elapsed();
+        is_sent
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +199,26 @@ mod tests {
         let nonsense = Question::Body("nonsense".into());
         let mut answer = forge.mirrors.serve(shown, nonsense).await.unwrap();
         assert!(answer.recv().await.unwrap().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_stands_still_is_given_up_and_a_slow_one_is_not() {
+        let chunk = || Bytes::from(vec![0; CHUNK]);
+        let (sender, mut answer) = mpsc::channel(1);
+        let slow = tokio::spawn(async move {
+            let mut pace = Pace::default();
+            for _ in 0..1_000 {
+                assert!(pace.send(&sender, chunk()).await);
+            }
+            assert!(pace.send(&sender, chunk()).await, "there is room for one more");
+            assert!(!pace.send(&sender, chunk()).await, "nobody reads any more");
+            pace.waited
+        });
+        for _ in 0..1_000 {
+            tokio::time::sleep(Duration::from_secs(CHUNK as u64 / SLOWEST)).await;
+            answer.recv().await.unwrap().unwrap();
+        }
+        assert!(slow.await.unwrap() > Duration::from_secs(3_000));
     }
 
     #[tokio::test]

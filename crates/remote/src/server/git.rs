@@ -1,8 +1,14 @@
 //! A repository as a runner's git fetches it: the questions of git's protocol over HTTP, answered out of the mirror.
 
-use super::{Server, caller::GitCaller, refusal::Refusal};
+use super::{
+    Server,
+    caller::{Caller, GitCaller},
+    gits::Permit,
+    refusal::Refusal,
+};
+use crate::protocol::LARGEST_BODY;
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
@@ -18,7 +24,6 @@ use kozmic_model::{ids::JobId, job::Attempt};
 use kozmic_runner::order::Order;
 use serde::Deserialize;
 use std::{io::Read, sync::Arc};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The only service: runners fetch, and push nothing.
 const SERVICE: &str = "git-upload-pack";
@@ -54,7 +59,7 @@ pub(super) async fn refs(
             Some("version=2") => Bytes::new(),
             _ => Bytes::from_static(b"001e# service=git-upload-pack\n0000"),
         };
-        let (answer, permit) = server.ask(&order, protocol, Question::Refs).await?;
+        let (answer, permit) = server.ask(&caller, &order, protocol, Question::Refs).await?;
         Ok(stream_of(Some(head), answer, permit, "application/x-git-upload-pack-advertisement"))
     };
     answer.await.unwrap_or_else(|refusal: Refusal| in_gits_words(&refusal))
@@ -66,13 +71,16 @@ pub(super) async fn upload_pack(
     Path(of): Path<(i64, i32)>,
     headers: HeaderMap,
     caller: Result<GitCaller, Refusal>,
-    body: Bytes,
+    body: Body,
 ) -> Response {
     let answer = async {
         let GitCaller(caller) = caller?;
         let order = caller.current(attempt(of)).await?;
-        let body = unpacked(&headers, body)?;
-        let (answer, permit) = server.ask(&order, protocol(&headers), Question::Body(body)).await?;
+        // A body is held for a known runner only.
+        let body = to_bytes(body, LARGEST_BODY).await;
+        let body = body.map_err(|fault| Refusal::invalid(format!("the question cannot be read: {fault}")))?;
+        let question = Question::Body(unpacked(&headers, body)?);
+        let (answer, permit) = server.ask(&caller, &order, protocol(&headers), question).await?;
         Ok(stream_of(None, answer, permit, "application/x-git-upload-pack-result"))
     };
     answer.await.unwrap_or_else(|refusal: Refusal| in_gits_words(&refusal))
@@ -81,11 +89,12 @@ pub(super) async fn upload_pack(
 impl Server {
     async fn ask(
         &self,
+        caller: &Caller,
         order: &Order,
         protocol: Option<String>,
         question: Question,
-    ) -> Result<(Answer, OwnedSemaphorePermit), Refusal> {
-        let permit = Arc::clone(&self.gits).acquire_owned().await.expect("it is never closed");
+    ) -> Result<(Answer, Permit), Refusal> {
+        let permit = self.gits.take(&caller.runner).await;
         let shown = Shown { project: order.project, git_ref: order.git_ref.clone(), protocol };
         let answer = self.registry.mirrors().serve(shown, question).await;
         Ok((answer.map_err(anyhow::Error::from)?, permit))
@@ -122,12 +131,7 @@ fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Refusal> {
 }
 
 /// The answer as the body of a response. Git's process has its permit as long as somebody reads.
-fn stream_of(
-    head: Option<Bytes>,
-    answer: Answer,
-    permit: OwnedSemaphorePermit,
-    kind: &'static str,
-) -> Response {
+fn stream_of(head: Option<Bytes>, answer: Answer, permit: Permit, kind: &'static str) -> Response {
     let rest = stream::unfold((answer, permit), async |(mut answer, permit)| {
         answer.recv().await.map(|chunk| (chunk, (answer, permit)))
     });
