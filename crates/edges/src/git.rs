@@ -133,6 +133,7 @@ impl Mirrors {
     /// accept the deploy key, [`GitError::HostKeyChanged`] if the server has another key than before: trying again
     /// changes nothing. After [`GitError::Failed`] and [`GitError::TooSlow`] it may help.
     pub async fn fetch(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
+        upkeep::note_used(&self.path(wanted.project));
         if self.has_all(wanted).await? {
             return Ok(Fetched::All);
         }

@@ -7,7 +7,7 @@ pub use old::Retention;
 
 use crate::{Flow, at_forge::patience, images, publish};
 use anyhow::{Context, Result};
-use kozmic_edges::{broker::Topic, clock, git::GitError};
+use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
     ids::{JobId, ProjectId},
     job::Attempt,
@@ -21,9 +21,6 @@ const ROOM: Duration = Duration::from_secs(1);
 
 /// The most entries of the audit trail, even if they are young: about 100 MiB.
 const MOST_ENTRIES: u64 = 500_000;
-
-/// Time for which packs are kept: the jobs of one push seldom begin further apart.
-const PACKS_KEPT: Duration = Duration::from_hours(1);
 
 pub(crate) async fn forever(flow: Flow) {
     loop {
@@ -44,7 +41,8 @@ pub(crate) async fn forever(flow: Flow) {
         if let Err(fault) = flow.edges.store.missed().forget_missed(now.before(old::UNDERSTOOD_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
         }
-        if let Err(fault) = mirrors(&flow).await {
+        let has_room = flow.edges.room.is_used_up().is_none();
+        if let Err(fault) = flow.edges.mirrors.look_after(has_room).await {
             tracing::warn!(%fault, "mirrors could not be tidied up");
         }
         if !flow.pause(EVERY).await {
@@ -65,16 +63,6 @@ async fn outbox(flow: &Flow) -> Result<()> {
         tracing::info!(count, "messages that no notifier sends were dropped");
     }
     Ok(())
-}
-
-/// Tidies up the mirrors. Gathering packs needs room, so a full disk only removes the packs that are kept for jobs of
-/// the same push.
-async fn mirrors(flow: &Flow) -> Result<(), GitError> {
-    let mirrors = &flow.edges.mirrors;
-    match flow.edges.room.is_used_up() {
-        Some(_) => mirrors.forget_packs(Duration::ZERO).await,
-        None => mirrors.forget_packs(PACKS_KEPT).await.and(mirrors.tidy().await),
-    }
 }
 
 /// Manages the ballast: on a full disk it is removed, so that what was promised can still be noted.

@@ -10,18 +10,63 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
+use tokio::time::timeout;
 
 /// The number of packs that is acceptable. Git itself joins more than 50.
 const MOST_PACKS: usize = 50;
 
+/// Time for which packs are kept: the jobs of one push seldom begin further apart.
+const PACKS_KEPT: Duration = Duration::from_hours(1);
+
+/// The time for which the readers of a mirror are waited for. New readers wait meanwhile.
+const READERS: Duration = Duration::from_secs(5);
+
 impl Mirrors {
-    /// Joins the small packs of each mirror that has many. A mirror that is being fetched waits for the next time.
+    /// Removes the packs that were kept for jobs of the same push, and joins small packs. That needs room, so on a full
+    /// disk this only removes all kept packs.
+    ///
+    /// # Errors
+    /// The disk refuses, or a mirror is damaged; the other mirrors were processed.
+    pub async fn look_after(&self, has_room: bool) -> Result<(), GitError> {
+        match has_room {
+            true => self.forget_packs(PACKS_KEPT).await.and(self.tidy().await),
+            false => self.forget_packs(Duration::ZERO).await,
+        }
+    }
+
+    /// Removes the mirrors from which nothing was fetched for this time or longer.
+    ///
+    /// # Errors
+    /// The disk refuses; the other mirrors were processed.
+    pub async fn forget_unused(&self, kept_for: Duration) -> Result<(), GitError> {
+        let dir = self.dir.clone();
+        let mut forgot = Ok(());
+        for (project, mirror) in blocking("list mirrors", move || mirrors(&dir)).await? {
+            if is_unused(&mirror, kept_for) {
+                forgot = self.forget_unless_used(project, kept_for).await.and(forgot);
+            }
+        }
+        forgot
+    }
+
+    /// Removes a mirror, unless a job began to use it meanwhile.
+    async fn forget_unless_used(&self, project: ProjectId, kept_for: Duration) -> Result<(), GitError> {
+        let _alone = self.reading.of(project).write_owned().await;
+        if !is_unused(&self.path(project), kept_for) {
+            return Ok(());
+        }
+        tracing::info!(project.id = project.0, "a mirror that no job used for long is removed");
+        self.remove(project).await
+    }
+
+    /// Joins the small packs of each mirror that has many. A mirror that is being fetched, or read for long, waits for the
+    /// next time.
     ///
     /// # Errors
     /// The disk is full, or a mirror is damaged; the other mirrors were processed.
-    pub async fn tidy(&self) -> Result<(), GitError> {
+    async fn tidy(&self) -> Result<(), GitError> {
         let (dir, mut tidied) = (self.dir.clone(), Ok(()));
         let many = blocking("repack", move || with_many_packs(&dir)).await?;
         for project in many {
@@ -35,7 +80,7 @@ impl Mirrors {
     ///
     /// # Errors
     /// The disk refuses; the other mirrors were processed.
-    pub async fn forget_packs(&self, kept_for: Duration) -> Result<(), GitError> {
+    async fn forget_packs(&self, kept_for: Duration) -> Result<(), GitError> {
         let dir = self.dir.clone();
         let mut forgot = Ok(());
         for (project, mirror) in blocking("forget packs", move || mirrors(&dir)).await? {
@@ -49,7 +94,9 @@ impl Mirrors {
     async fn gather(&self, project: ProjectId) -> Result<(), GitError> {
         let Ok(_fetching) = self.fetching.of(project).try_lock_owned() else { return Ok(()) };
         // A reader has opened some packs and knows the names of others, which this removes. So it needs the lock alone.
-        let _alone = self.reading.of(project).write_owned().await;
+        // A long reading may go on for many minutes, and this waits for the next time then.
+        let alone = timeout(READERS, self.reading.of(project).write_owned()).await;
+        let Ok(_alone) = alone else { return Ok(()) };
         let mirror = self.path(project);
         if !mirror.exists() {
             return Ok(());
@@ -89,6 +136,17 @@ fn mirrors(dir: &Path) -> io::Result<Vec<(ProjectId, PathBuf)>> {
         }
     }
     Ok(mirrors)
+}
+
+/// Notes that a mirror is used now, in the time of its directory.
+pub(super) fn note_used(mirror: &Path) {
+    // A mirror that is not there yet needs no note. Without a note it is removed too early, and fetched again.
+    let _ = fs::File::open(mirror).and_then(|mirror| mirror.set_modified(SystemTime::now()));
+}
+
+fn is_unused(mirror: &Path, kept_for: Duration) -> bool {
+    let used = fs::metadata(mirror).and_then(|mirror| mirror.modified());
+    used.is_ok_and(|used| used.elapsed().is_ok_and(|unused| unused >= kept_for))
 }
 
 fn with_many_packs(dir: &Path) -> io::Result<Vec<ProjectId>> {
@@ -138,6 +196,14 @@ mod tests {
             forge.mirrors.tidy().await.unwrap();
             assert!(packs(&mirror) > MOST_PACKS, "it is being fetched");
         }
+        {
+            let reading = forge.mirrors.reading.of(ProjectId(1));
+            let _reading = reading.read().await;
+            tokio::time::pause();
+            forge.mirrors.tidy().await.unwrap();
+            tokio::time::resume();
+            assert!(packs(&mirror) > MOST_PACKS, "it is being read");
+        }
         forge.mirrors.tidy().await.unwrap();
         assert!(packs(&mirror) <= 3, "{} packs", packs(&mirror));
         assert!(Git::new(&mirror).has_commit(&secret).await.unwrap(), "a build of it may be restarted");
@@ -182,5 +248,23 @@ mod tests {
         assert_eq!(kept(), None);
         forge.mirrors.remove(ProjectId(1)).await.unwrap();
         forge.mirrors.forget_packs(hour).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_mirror_that_no_job_used_for_long_is_removed() {
+        let forge = Forge::new();
+        let wanted = forge.wanted("refs/heads/main", &forge.commit());
+        forge.all(&wanted).await;
+        let (mirror, month) = (forge.mirror(), Duration::from_hours(30 * 24));
+        let age = || fs::File::open(&mirror).unwrap().set_modified(SystemTime::now() - month).unwrap();
+        age();
+        forge.mirrors.fetch(&wanted).await.unwrap();
+        forge.mirrors.forget_unused(month).await.unwrap();
+        assert!(mirror.exists(), "a job used it just now");
+        age();
+        forge.mirrors.forget_unused(month).await.unwrap();
+        assert!(!mirror.exists());
+        forge.all(&wanted).await;
+        assert!(mirror.exists(), "the next job fetches it again");
     }
 }

@@ -30,6 +30,12 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Interval between looks at the machine.
 const FACTS: Duration = Duration::from_secs(60);
 
+/// Interval at which mirrors are looked after.
+const MIRRORS: Duration = Duration::from_mins(10);
+
+/// Time for which a mirror is kept after its last job. Jobs of a project come back, and a deleted project's do not.
+const MIRRORS_KEPT: Duration = Duration::from_hours(30 * 24);
+
 /// Arguments of the command.
 #[derive(Args)]
 pub(crate) struct RunnerArguments {
@@ -61,6 +67,7 @@ pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> R
     let away = Arc::new(away?);
     tracing::info!(version = VERSION, runner = name, %server, "connecting");
     tasks.spawn(tell_facts(tools.clone(), Arc::clone(&away), stop.clone()));
+    tasks.spawn(look_after_mirrors(tools.clone(), stop.clone()));
     tasks.spawn(tell_when_connected(Arc::clone(&away), server, stop.clone()));
     let runner_settings = wire::runner_settings(&settings, &dir, &name);
     let runner = Runner::new(
@@ -117,6 +124,20 @@ async fn tidy_if_asked(open: OpenRunner, away: Arc<Away>, stop: CancellationToke
         }
         if let Err(fault) = open.tidy().await {
             tracing::warn!(error = format!("{fault:#}"), "surplus images could not be removed");
+        }
+    }
+}
+
+/// Keeps mirrors small, and removes those that nobody uses.
+async fn look_after_mirrors(tools: Tools, stop: CancellationToken) {
+    loop {
+        let mirrors = &tools.mirrors;
+        let looked_after = mirrors.look_after(tools.room.is_used_up().is_none()).await;
+        if let Err(fault) = looked_after.and(mirrors.forget_unused(MIRRORS_KEPT).await) {
+            tracing::warn!(%fault, "mirrors could not be looked after");
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(MIRRORS)).await.is_none() {
+            return;
         }
     }
 }
