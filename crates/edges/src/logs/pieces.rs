@@ -45,8 +45,10 @@ impl Pieces {
         let (records, bytes) = (frame.slice(HEAD..behind), frame.slice(behind..));
         let (mut end, mut known) = (start, 0);
         for piece in pieces(&records) {
-            end = piece.behind(end)?;
-            known += 1;
+            let next = piece.behind(end)?;
+            // A record of nothing would only make the index grow.
+            (next != end).then_some(())?;
+            (end, known) = (next, known + 1);
         }
         let length = end.bytes - start.bytes;
         (known == count && length == bytes.len() as u64).then_some(Self { start, end, records, bytes })
@@ -130,6 +132,7 @@ mod tests {
             frame((7, 1), &records, b"abcdef"),
             frame((7, 1), &[vec![9; RECORD]], &[9; 9]),
             frame((7, 1), &[record(1, Source::NextContainer)], b"a"),
+            frame((7, 1), &[record(0, Source::Output)], b""),
             frame((u64::MAX, 1), &records, b"abcde"),
             frame((7, u32::MAX), &records, b"abcde"),
             Bytes::from([&[0; 12][..], &[255; 4], b"abc"].concat()),

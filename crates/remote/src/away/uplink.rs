@@ -90,6 +90,7 @@ impl Uplink {
     async fn run(self: Arc<Self>, shared: Arc<Shared>, mut is_taken_up: bool) {
         let mut pauses = Pauses::new();
         loop {
+            let before = self.sent.borrow().clone();
             let parted = tokio::select! {
                 parted = Box::pin(self.send(&shared, &mut is_taken_up)) => parted,
                 () = self.stop.cancelled() => return,
@@ -98,13 +99,14 @@ impl Uplink {
             let wait = async {
                 match parted {
                     Parted::Again => pauses = Pauses::new(),
-                    Parted::Lost { fault, was_connected } => {
+                    Parted::Lost(fault) => {
                         tracing::debug!(
                             job.id = job,
                             error = format!("{fault:#}"),
                             "a log's connection broke"
                         );
-                        if was_connected {
+                        // Without progress the pauses grow: the server hangs up at once while its disk is full.
+                        if *self.sent.borrow() != before {
                             pauses = Pauses::new();
                         }
                         pauses.next().await;

@@ -38,6 +38,9 @@ const LOOK: Duration = Duration::from_secs(30);
 /// The bytes beyond the log's limit for Kozmic's own lines.
 const OWN_LINES: u64 = 4 * 1024 * 1024;
 
+/// The most marks in a log that another container begins. They have no bytes, so the log's limit does not bound them.
+const MOST_MARKS: u32 = 1_000;
+
 /// `GET jobs/{job}/attempts/{attempt}/log`
 pub(super) async fn open(
     State(server): State<Arc<Server>>,
@@ -123,6 +126,9 @@ impl Incoming<'_> {
         let most = self.order.limits.log.saturating_add(OWN_LINES);
         if pieces.end().bytes > most {
             return self.refuse(format!("the log has more than {most} bytes")).await;
+        }
+        if pieces.end().marks > MOST_MARKS {
+            return self.refuse(format!("the log is of more than {MOST_MARKS} containers")).await;
         }
         if let Some(why) = self.server.registry.room().is_used_up() {
             bail!("no room for a log: {why}");

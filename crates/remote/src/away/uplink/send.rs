@@ -29,7 +29,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// The reason why a connection ended.
 pub(super) enum Parted {
     /// It broke, or could not be opened.
-    Lost { fault: Error, was_connected: bool },
+    Lost(Error),
     /// A newer connection sends this log.
     Replaced,
     /// The server takes no more of it.
@@ -50,16 +50,14 @@ impl Uplink {
     pub(super) async fn send(&self, shared: &Shared, is_taken_up: &mut bool) -> Parted {
         let socket = match shared.link.socket(&At::from(self.attempt).path("log")).await {
             Ok(socket) => socket,
-            Err(LinkFault::Lost(fault)) => return Parted::Lost { fault, was_connected: false },
+            Err(LinkFault::Lost(fault)) => return Parted::Lost(fault),
             Err(LinkFault::Refused { kind: Kind::NotHeld | Kind::Unauthorized, words }) => {
                 return Parted::Refused(words);
             }
-            Err(LinkFault::Refused { words, .. }) => {
-                return Parted::Lost { fault: anyhow!(words), was_connected: false };
-            }
+            Err(LinkFault::Refused { words, .. }) => return Parted::Lost(anyhow!(words)),
         };
         let sent = self.send_over(shared, socket, is_taken_up).await;
-        sent.unwrap_or_else(|fault| Parted::Lost { fault, was_connected: true })
+        sent.unwrap_or_else(Parted::Lost)
     }
 
     async fn send_over(&self, shared: &Shared, mut socket: Socket, is_taken_up: &mut bool) -> Result<Parted> {
