@@ -125,8 +125,20 @@ impl Logs {
     /// # Errors
     /// The disk does not answer.
     pub async fn written_before(&self, moment: SystemTime) -> Result<Vec<Attempt>> {
+        self.written(move |at| at < moment).await
+    }
+
+    /// The attempts that have logs.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub async fn all(&self) -> Result<Vec<Attempt>> {
+        self.written(|_| true).await
+    }
+
+    async fn written(&self, is_meant: impl Fn(SystemTime) -> bool + Send + 'static) -> Result<Vec<Attempt>> {
         let dir = Arc::clone(&self.dir);
-        let listed = spawn_blocking(move || old::written_before(&dir, moment)).await;
+        let listed = spawn_blocking(move || old::written(&dir, is_meant)).await;
         listed.context("wait for the disk")?.context("list logs")
     }
 

@@ -10,7 +10,7 @@ use kozmic_edges::{
 use kozmic_model::{
     ids::{JobId, ProjectId},
     placement::{FreeRunner, WaitingJob, place},
-    runner::Runner,
+    runner::{REMOTE_SILENCE, Runner},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -52,6 +52,8 @@ struct Connected {
     woken: Option<Instant>,
     /// The time of its last sign of life.
     heard: Instant,
+    /// A random word of its process; empty: unknown.
+    process: String,
 }
 
 /// A decision of people about a connected runner.
@@ -73,12 +75,25 @@ pub(crate) struct Connection {
 }
 
 impl Dispatcher {
-    /// Connects a runner that built these projects.
-    pub(crate) fn connect(&self, broker: &Broker, runner: Runner, built: BTreeSet<ProjectId>) -> Connection {
+    /// Connects a runner's process, with the projects that the runner built.
+    pub(crate) fn connect(
+        &self,
+        broker: &Broker,
+        runner: Runner,
+        built: BTreeSet<ProjectId>,
+        process: String,
+    ) -> Connection {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (name, bell) = (runner.name.clone(), Arc::<Notify>::default());
-        let connected =
-            Connected { number, runner, built, bell: Arc::clone(&bell), woken: None, heard: Instant::now() };
+        let connected = Connected {
+            number,
+            runner,
+            built,
+            bell: Arc::clone(&bell),
+            woken: None,
+            heard: Instant::now(),
+            process,
+        };
         let before = self.lock().insert(name.clone(), connected);
         if let Some(before) = before {
             // Its line hears that its place was taken.
@@ -102,6 +117,13 @@ impl Dispatcher {
     pub(crate) fn remote(&self) -> Vec<String> {
         let lock = self.lock();
         lock.values().filter(|it| it.runner.is_remote).map(|it| it.runner.name.clone()).collect()
+    }
+
+    /// True if another process of a runner is connected and is heard of.
+    pub(crate) fn has_other(&self, name: &str, process: &str) -> bool {
+        let is_other = |other: &str| !process.is_empty() && !other.is_empty() && other != process;
+        let lock = self.lock();
+        lock.get(name).is_some_and(|it| is_other(&it.process) && it.heard.elapsed() < REMOTE_SILENCE)
     }
 
     /// Notes a sign of life of a runner.

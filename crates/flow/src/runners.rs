@@ -46,8 +46,12 @@ impl Registry for RemoteRunners {
         Arc::new(Patient(Here::of(&self.0, &runner.name)))
     }
 
-    async fn connect(&self, known: &KnownRunner, hello: RunnerHello) -> Result<Box<dyn Connection>> {
+    async fn connect(&self, known: &KnownRunner, hello: RunnerHello) -> Result<Option<Box<dyn Connection>>> {
         let (flow, name) = (&self.0, known.name.as_str());
+        if flow.dispatcher.has_other(name, &hello.process) {
+            tracing::warn!(runner = name, "a second machine with the token of a connected runner is refused");
+            return Ok(None);
+        }
         let runners = flow.edges.store.runners();
         let report = RunnerReport {
             name,
@@ -63,7 +67,7 @@ impl Registry for RemoteRunners {
         let built = built_by(flow, name).await?;
         tracing::info!(runner = runner.title, "a runner is connected");
         flow.edges.broker.ring(Topic::Projects);
-        Ok(Box::new(Connected::new(flow, runner, built)))
+        Ok(Some(Box::new(Connected::new(flow, runner, built, hello.process))))
     }
 
     fn installation(&self) -> Installation {

@@ -52,6 +52,13 @@ pub struct Introduction {
     pub slots: usize,
 }
 
+/// A word that no other process has.
+fn random_word() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex::encode(bytes))
+}
+
 /// A coordinator on another machine. Its connections end when it is dropped.
 pub struct Away {
     shared: Arc<Shared>,
@@ -75,6 +82,10 @@ struct Shared {
     images: Notify,
     /// The server's last welcome.
     welcome: watch::Sender<Option<Welcome>>,
+    /// True while the line is open.
+    is_connected: watch::Sender<bool>,
+    /// A random word, by which the server knows this process.
+    process: String,
     /// The reason why the server cannot be reached, in a sentence.
     trouble: watch::Sender<Option<String>>,
     stop: CancellationToken,
@@ -110,6 +121,8 @@ impl Away {
             is_draining: watch::Sender::new(false),
             images: Notify::new(),
             welcome: watch::Sender::new(None),
+            is_connected: watch::Sender::new(false),
+            process: random_word()?,
             trouble: watch::Sender::new(None),
             stop: stop.clone(),
             tasks,

@@ -47,8 +47,9 @@ pub trait Registry: Send + Sync + 'static {
     fn coordinator(&self, runner: &KnownRunner) -> Arc<dyn Coordinator>;
 
     /// Notes that a runner is connected, until the connection is dropped. A runner may be connected twice for a moment,
-    /// after its network changed.
-    async fn connect(&self, runner: &KnownRunner, hello: RunnerHello) -> Result<Box<dyn Connection>>;
+    /// after its network changed. None if another process of the runner is connected and heard of: two machines have one
+    /// token.
+    async fn connect(&self, runner: &KnownRunner, hello: RunnerHello) -> Result<Option<Box<dyn Connection>>>;
 
     /// The installation, as runners get to know it.
     fn installation(&self) -> Installation;
@@ -104,6 +105,8 @@ pub struct RunnerHello {
     pub facts: RunnerFacts,
     /// Its state.
     pub state: State,
+    /// A random word of its process; empty if it is unknown.
+    pub process: String,
 }
 
 /// The facts about an installation that each runner gets.

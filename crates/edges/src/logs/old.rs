@@ -1,11 +1,11 @@
-//! Finds logs that nobody has written to for a long time.
+//! Finds logs by the time at which they were last written.
 
 use kozmic_model::{ids::JobId, job::Attempt};
 use std::{fs, io, path::Path, time::SystemTime};
 
-/// The attempts whose logs were last written before a moment.
-pub(super) fn written_before(dir: &Path, moment: SystemTime) -> io::Result<Vec<Attempt>> {
-    let mut old = Vec::new();
+/// The attempts whose logs were last written at a time that is meant.
+pub(super) fn written(dir: &Path, is_meant: impl Fn(SystemTime) -> bool) -> io::Result<Vec<Attempt>> {
+    let mut found = Vec::new();
     for thousand in fs::read_dir(dir)? {
         let thousand = thousand?;
         if !thousand.file_type()?.is_dir() {
@@ -16,12 +16,12 @@ pub(super) fn written_before(dir: &Path, moment: SystemTime) -> io::Result<Vec<A
             let Some(attempt) = log.file_name().to_str().and_then(attempt) else { continue };
             // A log that is removed meanwhile does not count.
             let written = log.metadata().and_then(|log| log.modified());
-            if written.is_ok_and(|written| written < moment) {
-                old.push(attempt);
+            if written.is_ok_and(&is_meant) {
+                found.push(attempt);
             }
         }
     }
-    Ok(old)
+    Ok(found)
 }
 
 /// The attempt whose log has this name.
@@ -49,7 +49,7 @@ mod tests {
             file.set_modified(now - day * age).unwrap();
         }
         fs::write(dir.path().join("5-1.log"), "").unwrap();
-        let mut old = written_before(dir.path(), now - day * 2).unwrap();
+        let mut old = written(dir.path(), |at| at < now - day * 2).unwrap();
         old.sort_by_key(|attempt| attempt.job.0);
         assert_eq!(old, [7, 1_234].map(|job| Attempt { job: JobId(job), number: 1 }));
     }

@@ -35,9 +35,9 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    pub(super) fn new(flow: &Flow, runner: Runner, built: BTreeSet<ProjectId>) -> Self {
+    pub(super) fn new(flow: &Flow, runner: Runner, built: BTreeSet<ProjectId>, process: String) -> Self {
         let name = runner.name.clone();
-        let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built);
+        let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built, process);
         let (words, newest) = watch::channel(Words::default());
         flow.tasks.spawn(write(flow.clone(), name.clone(), newest));
         let (flow, images) = (flow.clone(), flow.edges.broker.bell(Topic::Images));

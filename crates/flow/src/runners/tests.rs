@@ -37,16 +37,18 @@ impl Installation {
         let fingerprint = token.fingerprint();
         let new = NewRunner { name: token.name(), title, fingerprint: &fingerprint, rules: &rules };
         assert!(self.flow.edges.store.runners().add(new, clock::now()).await.unwrap());
-        self.line(token).await
+        self.line(token, "").await.expect("nobody else has the token")
     }
 
-    async fn line(&self, token: RunnerToken) -> Remote {
+    /// Connects a process of a runner; none if the runner is connected with another one.
+    async fn line(&self, token: RunnerToken, process: &str) -> Option<Remote> {
         let registry = self.flow.remote_runners();
         let known = registry.authenticate(&token).await.unwrap().expect("it was added");
         let state = State { slots: 2, busy: 0, trouble: None };
-        let hello = RunnerHello { features: Vec::new(), facts: RunnerFacts::default(), state };
-        let line = registry.connect(&known, hello).await.unwrap();
-        Remote { token, line, coordinator: registry.coordinator(&known) }
+        let process = process.to_owned();
+        let hello = RunnerHello { features: Vec::new(), facts: RunnerFacts::default(), state, process };
+        let line = registry.connect(&known, hello).await.unwrap()?;
+        Some(Remote { token, line, coordinator: registry.coordinator(&known) })
     }
 
     async fn job(&self, id: JobId) -> Job {
@@ -60,6 +62,19 @@ async fn claim(coordinator: &dyn Coordinator) -> Option<Order> {
 
 fn own(office: &Installation) -> Patient {
     Patient(Here::new(&office.flow))
+}
+
+#[tokio::test]
+async fn two_processes_cannot_be_one_runner_at_the_same_time() {
+    let office = Installation::new().await;
+    let token = office.remote("gpu", "").await.token;
+    let first = office.line(token.clone(), "first").await.expect("the one before hung up");
+    assert!(office.line(token.clone(), "second").await.is_none());
+    assert!(office.line(token.clone(), "").await.is_some(), "a runner of before has no word");
+    drop(first);
+    let again = office.line(token.clone(), "first").await.expect("nobody is connected");
+    assert!(office.line(token.clone(), "first").await.is_some(), "its network changed");
+    drop(again);
 }
 
 #[tokio::test]

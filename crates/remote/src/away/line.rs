@@ -28,6 +28,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Pause after the server refused this runner: a person has to do something.
 const REFUSED: Duration = Duration::from_secs(10);
 
+/// The server ended the line, and gave a reason.
+#[derive(Debug, thiserror::Error)]
+#[error("the server hung up: {0}")]
+pub(super) struct HungUp(String);
+
 /// The end of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -63,9 +68,15 @@ async fn once(shared: &Shared) -> Duration {
         }
     };
     let begun = Instant::now();
-    match talk(shared, socket).await {
+    let ended = talk(shared, socket).await;
+    shared.is_connected.send_replace(false);
+    match ended {
         Ok(Ended::Over) => up_to(JITTER) + PAUSE,
         Err(fault) => {
+            if let Some(HungUp(reason)) = fault.downcast_ref() {
+                shared.note_trouble(Some(format!("the server hung up: {reason}")));
+                return up_to(JITTER) + REFUSED;
+            }
             shared.note_trouble(Some(format!("the connection to the server broke: {fault:#}")));
             if begun.elapsed() > SILENCE { Duration::ZERO } else { up_to(JITTER) + PAUSE }
         }
@@ -129,6 +140,7 @@ where
         facts: shared.facts.borrow().clone(),
         state: (&*shared.state.borrow()).into(),
         holds,
+        process: shared.process.clone(),
     };
     say(socket, &FromRunner::Hello(hello)).await?;
     let welcomed = async {
@@ -194,7 +206,7 @@ fn meaning(heard: Option<Result<Message, tungstenite::Error>>) -> Result<Option<
     match heard.ok_or_else(|| anyhow!("the server hung up"))?? {
         Message::Text(text) => Ok(Some(serde_json::from_str(&text)?)),
         Message::Close(Some(close)) if !close.reason.is_empty() => {
-            bail!("the server hung up: {}", close.reason)
+            Err(HungUp(close.reason.to_string()).into())
         }
         Message::Close(_) => bail!("the server hung up"),
         Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
@@ -207,6 +219,7 @@ impl Shared {
         for of in &welcome.gone {
             self.attempts.stop((*of).into(), Outcome::Canceled(NOT_HELD.to_owned()));
         }
+        self.is_connected.send_replace(true);
         self.welcome.send_replace(Some(welcome));
         // If an operator still wants it, the server says so next.
         self.note_draining(false);

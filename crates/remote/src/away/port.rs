@@ -42,6 +42,7 @@ macro_rules! answer {
 #[async_trait]
 impl Coordinator for Away {
     async fn held(&self) -> Result<Vec<Order>> {
+        self.shared.connected().await?;
         let attempts =
             answer!(self.shared.ask_once(Call::Held).await?, Answer::Held { attempts } => attempts)?;
         let mut orders = Vec::with_capacity(attempts.len());
@@ -57,13 +58,12 @@ impl Coordinator for Away {
             self.shared.attempts.note(order.attempt);
             self.shared.take_up_log(order.attempt).await?;
         }
+        self.shared.forget_all_but(&orders).await;
         Ok(orders)
     }
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Order>> {
-        if *self.shared.is_draining.borrow() {
-            return Ok(None);
-        }
+        self.shared.connected().await?;
         let call = Call::Claim { key: key.as_str().to_owned() };
         let answer = self.shared.ask_once(call).await?;
         let Some(order) = self.shared.order(answer).await? else { return Ok(None) };
@@ -211,6 +211,16 @@ impl Coordinator for Away {
 }
 
 impl Shared {
+    /// Waits until the line is open. Jobs are for the process that the server lets in: another machine may have the same
+    /// token.
+    async fn connected(&self) -> Result<()> {
+        let mut is_connected = self.is_connected.subscribe();
+        tokio::select! {
+            connected = is_connected.wait_for(|is_connected| *is_connected) => Ok(connected.map(drop)?),
+            () = self.stop.cancelled() => bail!("the runner ends"),
+        }
+    }
+
     /// The order in an answer. The attempt of an order that cannot be read ends, because this runner cannot begin it.
     async fn order(self: &Arc<Self>, answer: Answer) -> Result<Option<Order>> {
         let (of, order) = answer!(answer, Answer::Order { of, order } => (of, order))?;
@@ -277,6 +287,21 @@ impl Shared {
                 () = pauses.next() => {}
                 () = self.stop.cancelled() => bail!("the runner ends"),
             }
+        }
+    }
+
+    /// Forgets the attempts of before that this runner no longer holds, with their logs.
+    async fn forget_all_but(&self, held: &[Order]) {
+        let is_lost = |attempt: &Attempt| held.iter().all(|order| order.attempt != *attempt);
+        self.attempts.all().into_iter().filter(is_lost).for_each(|attempt| self.attempts.forget(attempt));
+        let forget = async {
+            for attempt in self.logs.all().await?.into_iter().filter(is_lost) {
+                self.logs.remove(attempt).await?;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(fault) = forget.await {
+            tracing::warn!(error = format!("{fault:#}"), "logs of lost attempts stay");
         }
     }
 

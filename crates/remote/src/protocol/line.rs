@@ -69,6 +69,9 @@ pub(crate) struct Hello {
     /// The attempts that it holds.
     #[serde(default)]
     pub(crate) holds: Vec<At>,
+    /// A random word of its process; empty: a runner of before.
+    #[serde(default)]
+    pub(crate) process: String,
 }
 
 /// A runner's state.
@@ -93,6 +96,9 @@ pub(crate) struct Welcome {
 /// The most characters of a feature.
 const FEATURE: usize = 100;
 
+/// The most characters of a process's word.
+const PROCESS: usize = 64;
+
 /// The most features.
 const FEATURES: usize = 50;
 
@@ -109,6 +115,7 @@ impl Hello {
     pub(crate) fn cut(mut self) -> Self {
         self.features.truncate(FEATURES);
         self.features = self.features.into_iter().map(|word| cut(word, FEATURE)).collect();
+        self.process = cut(self.process, PROCESS);
         self
     }
 }
@@ -149,9 +156,10 @@ mod tests {
     fn long_texts_and_lists_are_cut() {
         let long = "x".repeat(9_000);
         let state = Slots { slots: usize::MAX, busy: usize::MAX, trouble: Some(long.clone()) };
-        let (facts, features) = (RunnerFacts::default(), vec![long; 900]);
-        let hello = Hello { protocol: 1, features, facts, state, holds: Vec::new() }.cut();
-        assert_eq!((hello.features.len(), hello.features[0].len()), (50, 100));
+        let (facts, features) = (RunnerFacts::default(), vec![long.clone(); 900]);
+        let (holds, process) = (Vec::new(), long);
+        let hello = Hello { protocol: 1, features, facts, state, holds, process }.cut();
+        assert_eq!((hello.features.len(), hello.features[0].len(), hello.process.len()), (50, 100, 64));
         let state = hello.state();
         assert_eq!(
             (state.slots, state.busy, state.trouble.map(|text| text.len())),

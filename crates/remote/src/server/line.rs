@@ -5,7 +5,7 @@ use crate::protocol::{
     At, BEAT, LARGEST_FRAME, MOST_HELD, NOT_HELD, PROTOCOL, SILENCE,
     line::{FromRunner, FromServer, Hello, Welcome},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use axum::{
     extract::{
         State,
@@ -24,6 +24,13 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
+
+/// The reason why a second machine is refused.
+const TAKEN: &str =
+    "another machine is connected with this runner's token: each machine needs a token of its own";
+
+/// The most messages of a runner between two beats of the server.
+const MOST_MESSAGES: u32 = 2_000;
 
 /// `GET line`
 pub(super) async fn open(
@@ -50,10 +57,14 @@ impl Line {
     /// Talks with the runner until one of the two hangs up.
     async fn talk(mut self) -> Result<()> {
         let hello = timeout(SILENCE, self.hello()).await.context("the runner said nothing")??;
-        let (mut watches, gone) = take_over(&self.caller, &hello).await?;
         let state = hello.state();
-        let own = RunnerHello { features: hello.features, facts: hello.facts, state };
-        let mut connection = self.server.registry.connect(&self.caller.runner, own).await?;
+        let Hello { holds, features, facts, process, .. } = hello;
+        let own = RunnerHello { features, facts, state, process };
+        let Some(mut connection) = self.server.registry.connect(&self.caller.runner, own).await? else {
+            self.hang_up(TAKEN).await;
+            bail!(TAKEN);
+        };
+        let (mut watches, gone) = take_over(&self.caller, &holds).await?;
         let installation = self.server.registry.installation();
         let lease_seconds = installation.lease.as_secs();
         let welcome = Welcome { protocol: PROTOCOL, installation: installation.id, lease_seconds, gone };
@@ -62,10 +73,13 @@ impl Line {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let silence = tokio::time::sleep(SILENCE);
         tokio::pin!(silence);
+        let mut messages = 0;
         loop {
             tokio::select! {
                 heard = self.socket.recv() => {
                     let Some(heard) = message(heard)? else { return Ok(()) };
+                    messages += 1;
+                    ensure!(messages <= MOST_MESSAGES, "the runner sends too many messages");
                     silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
                     self.take(heard, connection.as_mut(), &mut watches)?;
                 }
@@ -76,7 +90,10 @@ impl Line {
                 (of, outcome) = watches.next() => {
                     self.say(&FromServer::Stop { of: of.into(), outcome: (&outcome).into() }).await?;
                 }
-                _ = beats.tick() => self.say(&FromServer::Beat).await?,
+                _ = beats.tick() => {
+                    messages = 0;
+                    self.say(&FromServer::Beat).await?;
+                }
                 () = self.server.stop.cancelled() => return self.say(&FromServer::Over).await,
                 () = &mut silence => bail!("the runner was silent"),
             }
@@ -138,14 +155,14 @@ impl Line {
 }
 
 /// Watches over the attempts that the runner holds. Also returns those that it no longer holds.
-async fn take_over(caller: &Caller, hello: &Hello) -> Result<(Watches, Vec<At>)> {
+async fn take_over(caller: &Caller, holds: &[At]) -> Result<(Watches, Vec<At>)> {
     let mut watches = Watches::new(caller);
-    if hello.holds.is_empty() {
+    if holds.is_empty() {
         return Ok((watches, Vec::new()));
     }
     let held = caller.held.renew(caller.coordinator.as_ref()).await?;
     let held = held.into_iter().map(At::from).collect::<HashSet<_>>();
-    let (kept, gone) = hello.holds.iter().copied().partition::<Vec<_>, _>(|of| held.contains(of));
+    let (kept, gone) = holds.iter().copied().partition::<Vec<_>, _>(|of| held.contains(of));
     kept.into_iter().for_each(|of| watches.add(of));
     Ok((watches, gone))
 }

@@ -36,6 +36,7 @@ async fn an_order_arrives_with_all_that_it_has() {
     sent.limits.program = Some(ProgramLimits { memory: Some(7), extra_hosts, capabilities });
     stage.known.ledger.give(sent.clone());
     let runner = stage.runner();
+    runner.away.welcomed().await;
     let got = runner.away.claim(&new_key()).await.unwrap().expect("a job waits");
     assert_eq!(plain(&got), plain(&sent));
     let login = got.login.unwrap().expect("it has one");
@@ -108,6 +109,7 @@ async fn a_call_whose_answer_is_lost_is_repeated_and_counts_once() {
 async fn a_claim_whose_answer_is_lost_gives_the_same_order_to_its_key() {
     let stage = Stage::new().await;
     let runner = stage.runner();
+    runner.away.welcomed().await;
     let key = new_key();
     stage.known.ledger.give(order(1));
     stage.known.ledger.give(order(2));
@@ -152,7 +154,7 @@ async fn a_server_that_was_restarted_knows_its_runners_attempts() {
 async fn a_wrong_token_is_refused_and_so_is_a_removed_one() {
     let stage = Stage::new().await;
     let stranger = stage.runner_with(&RunnerToken::random());
-    let fault = stranger.away.claim(&new_key()).await.err().expect("it is refused");
+    let fault = stranger.away.surplus_images(&[]).await.expect_err("it is refused");
     assert!(fault.to_string().contains("token is unknown"), "{fault:#}");
     let mut trouble = stranger.away.trouble();
     let trouble = trouble.wait_for(Option::is_some).await.unwrap().clone().unwrap();
@@ -161,8 +163,7 @@ async fn a_wrong_token_is_refused_and_so_is_a_removed_one() {
     stage.known.has_connections(1).await;
     stage.known.remove();
     stage.known.has_connections(0).await;
-    assert!(runner.away.claim(&new_key()).await.is_err());
-    assert!(runner.away.held().await.is_err());
+    assert!(runner.away.surplus_images(&[]).await.is_err());
 }
 
 async fn post(stage: &Stage, protocol: Option<&str>, call: Value) -> (u16, Value) {
@@ -225,6 +226,7 @@ async fn an_end_without_the_whole_log_is_refused() {
 async fn an_order_that_the_runner_cannot_read_ends_its_job() {
     let stage = Stage::new().await;
     let runner = stage.runner();
+    runner.away.welcomed().await;
     stage.known.ledger.give(Order { remote_ref: "--upload-pack=touch".to_owned(), ..order(1) });
     let fault = runner.away.claim(&new_key()).await.err().expect("it cannot be read");
     assert!(fault.to_string().contains("no ref to fetch"), "{fault:#}");

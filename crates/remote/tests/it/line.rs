@@ -56,19 +56,30 @@ async fn a_stop_is_pushed_at_once_and_after_a_cut() {
 }
 
 #[tokio::test]
-async fn a_draining_runner_claims_nothing_until_it_is_resumed() {
+async fn a_runner_that_is_resumed_looks_for_jobs() {
     let stage = Stage::new().await;
     let runner = stage.runner();
     runner.away.welcomed().await;
-    stage.known.push(Push::Drain(true));
-    let mut is_draining = runner.away.is_draining();
-    is_draining.wait_for(|is| *is).await.unwrap();
-    stage.known.ledger.give(crate::stage::order(1));
-    assert!(runner.away.claim(&new_key()).await.unwrap().is_none());
-    stage.known.push(Push::Drain(false));
-    is_draining.wait_for(|is| !is).await.unwrap();
     runner.away.woken().await;
-    assert!(runner.away.claim(&new_key()).await.unwrap().is_some());
+    for on in [true, false] {
+        stage.known.push(Push::Drain(on));
+        let mut is_draining = runner.away.is_draining();
+        is_draining.wait_for(|is| *is == on).await.unwrap();
+        runner.away.woken().await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_machine_with_the_same_token_is_refused_and_takes_no_jobs() {
+    let stage = Stage::new().await;
+    *stage.known.other.lock().unwrap() = Some("of the first machine".to_owned());
+    let second = stage.runner();
+    let mut trouble = second.away.trouble();
+    let told = trouble.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    assert!(told.contains("each machine needs a token of its own"), "{told}");
+    stage.known.ledger.give(crate::stage::order(1));
+    assert!(second.away.claim(&new_key()).now_or_never().is_none());
+    assert!(second.away.held().now_or_never().is_none(), "the other machine has the jobs");
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub(crate) struct Known {
     /// The fingerprint of the runner's token; none after it was removed.
     token: Mutex<Option<String>>,
     pushes: broadcast::Sender<Option<Push>>,
+    /// The process that is connected already, if there is one.
+    pub(crate) other: Mutex<Option<String>>,
     /// The last reported state, and the number of reports.
     pub(crate) reported: watch::Sender<(Option<State>, usize)>,
     /// The last reported facts after the first ones.
@@ -44,6 +46,7 @@ impl Known {
             room: Room::new(vec![dir.to_owned()], Some(0)),
             token: Mutex::new(Some(token.fingerprint())),
             pushes: broadcast::Sender::new(16),
+            other: Mutex::default(),
             reported: watch::Sender::new((None, 0)),
             facts: watch::Sender::new(None),
             connected: watch::Sender::new(0),
@@ -84,10 +87,17 @@ impl Registry for Shared {
         self.0.ledger.clone()
     }
 
-    async fn connect(&self, _runner: &KnownRunner, hello: RunnerHello) -> Result<Box<dyn Connection>> {
+    async fn connect(
+        &self,
+        _runner: &KnownRunner,
+        hello: RunnerHello,
+    ) -> Result<Option<Box<dyn Connection>>> {
+        if self.0.other.lock().unwrap().as_ref().is_some_and(|other| *other != hello.process) {
+            return Ok(None);
+        }
         self.0.reported.send_modify(|(state, _)| *state = Some(hello.state));
         self.0.connected.send_modify(|count| *count += 1);
-        Ok(Box::new(Connected { known: Arc::clone(&self.0), pushes: self.0.pushes.subscribe() }))
+        Ok(Some(Box::new(Connected { known: Arc::clone(&self.0), pushes: self.0.pushes.subscribe() })))
     }
 
     fn installation(&self) -> Installation {

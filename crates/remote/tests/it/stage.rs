@@ -102,6 +102,7 @@ impl Stage {
     /// A runner that is connected and has claimed job 1.
     pub(crate) async fn claimed(&self) -> (RunnersEnd, Order) {
         let runner = self.runner();
+        runner.away.welcomed().await;
         self.known.ledger.give(order(1));
         let order = runner.away.claim(&new_key()).await.unwrap().expect("a job waits");
         (runner, order)
