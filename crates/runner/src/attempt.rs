@@ -32,6 +32,8 @@ pub(crate) struct Course {
     pub(crate) making: Option<Making>,
     /// Set if the engine was away since the last pass.
     pub(crate) absence: Option<Absence>,
+    /// The outcome by which this process stopped the attempt's script before it knew the attempt.
+    pub(crate) stopped: Option<Outcome>,
 }
 
 /// Makes one pass over an attempt: from the start, or from the state of its container.
@@ -111,7 +113,8 @@ impl Go<'_> {
 
     /// Follows a container that an earlier pass started.
     async fn follow_again(&mut self, container: &ContainerId, was_read: bool) -> Step<Outcome> {
-        let before = Before { absence: self.course.absence, was_read };
+        let stopped = self.course.stopped.take();
+        let before = Before { absence: self.course.absence, was_read, stopped };
         let Work { runner, log, .. } = &mut self.work;
         Ok(follow::again(runner, container, log, before, self.halt).await?)
     }

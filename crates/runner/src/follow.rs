@@ -54,12 +54,13 @@ pub(crate) enum Found {
 }
 
 /// Facts about a container that is followed again.
-#[derive(Clone, Copy)]
 pub(crate) struct Before {
     /// The time in which the engine was away, if it was.
     pub(crate) absence: Option<Absence>,
     /// True if the whole output had been read before.
     pub(crate) was_read: bool,
+    /// The outcome by which it was stopped before, if it was.
+    pub(crate) stopped: Option<Outcome>,
 }
 
 /// Looks for an attempt's container. Removes and forgets a container whose script never began, and its helper
@@ -104,7 +105,7 @@ pub(crate) async fn started(
         }
         End::Code(code) => ending::of(runner, &container, log, code).await,
         End::Lost => {
-            let before = Before { absence: None, was_read: false };
+            let before = Before { absence: None, was_read: false, stopped: None };
             again(runner, &container, log, before, halt).await
         }
     }
@@ -154,7 +155,7 @@ pub(crate) async fn again(
                     log.warn(&words).await?;
                 }
                 let canceled = if code == 0 { None } else { halt.canceled_before().await? };
-                return match canceled {
+                return match before.stopped.or(canceled) {
                     Some(outcome) => Ok(outcome),
                     None => ending::of(runner, container, log, code).await,
                 };

@@ -125,6 +125,11 @@ impl Ledger {
         self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it runs").cancellation = canceled);
     }
 
+    /// Takes back that a job is canceled.
+    pub fn forgive(&self, job: i64) {
+        self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it is held").cancellation = None);
+    }
+
     /// Changes the limits of a job that is held.
     pub fn change_limits(&self, job: i64, limits: Limits) {
         self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it is held").order.limits = limits);

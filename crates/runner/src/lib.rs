@@ -14,6 +14,7 @@ pub mod contract;
 pub mod ledger;
 mod sweep;
 mod run;
+mod earlier;
 mod claim;
 mod tidy;
 mod attempt;

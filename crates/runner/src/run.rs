@@ -9,6 +9,7 @@ use crate::{
     claim::Claims,
     coordinator::Stopped,
     desk::{BEAT, Desk, ENGINE_LOOK},
+    earlier,
     ending::Absence,
     halt::Halt,
     job_log::JobLog,
@@ -44,29 +45,18 @@ pub(crate) async fn take_up(desk: &Desk) {
     if let Err(fault) = checkout::clear(&desk.runner).await {
         tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
     }
-    let held = held(&desk.runner).await.into_iter().map(|order| {
+    let (held, mut stopped) = earlier::held(&desk.runner).await;
+    let held = held.into_iter().map(|order| {
         let key = order.cache_key.as_deref();
         let making = key.and_then(|key| Making::try_take(&desk.runner, order.project, key));
-        (Arc::new(order), Course { is_taken_up: true, making, absence: None })
+        let stopped = stopped.remove(&order.attempt);
+        (Arc::new(order), Course { is_taken_up: true, making, absence: None, stopped })
     });
     // All of them get their turns before any new job can take one. An engine that does not answer yet cannot tell which
     // job is doing what.
     for (order, course) in held.collect::<Vec<_>>() {
         tracing::info!(job.id = order.attempt.job.0, "a job is taken up again");
         desk.runner.tasks.spawn(job(desk.clone(), order, course, desk.slots.take()));
-    }
-}
-
-/// The jobs that an earlier process held, as soon as the coordinator answers; none if everything stops in the meantime.
-async fn held(runner: &Runner) -> Vec<Order> {
-    loop {
-        match runner.coordinator.held().await {
-            Ok(held) => return held,
-            Err(fault) => tracing::error!(error = format!("{fault:#}"), "held jobs cannot be listed"),
-        }
-        if !runner.pause(BEAT).await {
-            return Vec::new();
-        }
     }
 }
 

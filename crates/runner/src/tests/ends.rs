@@ -1,7 +1,7 @@
 //! Tests of every way in which an attempt of a hook ends.
 
 use super::stage::{Stage, hook, in_image, installing, now};
-use kozmic_edges::git::TreeSize;
+use kozmic_edges::{engine::Engine, git::TreeSize};
 use kozmic_model::{
     ending::Cause,
     job::{Failure, Outcome},
@@ -86,6 +86,25 @@ fn a_job_that_was_canceled_while_nobody_was_there_ends_so() {
     stage.live(stage.ledger.when(|notes| notes.calls.contains(&"begin_script").then_some(())));
     stage.ledger.cancel(1, "By anna.");
     assert_eq!(stage.run(1), Outcome::Canceled("By anna.".to_owned()));
+}
+
+#[test]
+fn a_script_of_before_is_stopped_though_nobody_can_say_which_jobs_are_held() {
+    let stage = Stage::new();
+    stage.give(1, "echo out one\nsleep infinity");
+    stage.live(stage.ledger.when(|notes| notes.calls.contains(&"begin_script").then_some(())));
+    stage.ledger.notes().silences = usize::MAX;
+    stage.ledger.cancel(1, "The server is away.");
+    let outcome = stage.live_at_once(async {
+        let [container] = &stage.engine.container_ids()[..] else { panic!("one container runs") };
+        stage.engine.wait(container).await.unwrap();
+        // The reason stays although the coordinator has none any more.
+        stage.ledger.forgive(1);
+        stage.ledger.notes().silences = 0;
+        stage.ledger.end_of(1).await
+    });
+    assert_eq!(outcome, Outcome::Canceled("The server is away.".to_owned()));
+    assert_eq!(stage.printed(1), ["out one"]);
 }
 
 #[test]

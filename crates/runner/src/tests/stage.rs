@@ -126,13 +126,25 @@ impl Stage {
     /// The life of a runner's process: it ends with the awaited event, and its unfinished work stays as it is.
     pub(super) fn live<T>(&self, until: impl Future<Output = T>) -> T {
         life().block_on(async {
-            let runner = self.runner();
-            tokio::spawn(stand_still_for_git());
-            let open = runner.open().await;
-            tokio::spawn(open.clone().work());
-            tokio::spawn(open.sweep());
+            self.begin().await;
             tokio::time::timeout(LONGEST, until).await.expect("it comes, or never will")
         })
+    }
+
+    /// The life of a runner's process that waits for an event from its very start.
+    pub(super) fn live_at_once<T>(&self, until: impl Future<Output = T>) -> T {
+        life().block_on(async {
+            let both = async { tokio::join!(self.begin(), until).1 };
+            tokio::time::timeout(LONGEST, both).await.expect("it comes, or never will")
+        })
+    }
+
+    async fn begin(&self) {
+        let runner = self.runner();
+        tokio::spawn(stand_still_for_git());
+        let open = runner.open().await;
+        tokio::spawn(open.clone().work());
+        tokio::spawn(open.sweep());
     }
 
     /// The life of a process that runs jobs until this one is over.
