@@ -28,7 +28,7 @@ pub(crate) const PROTOCOL_HEADER: &str = "kozmic-runner-protocol";
 /// The path under which everything is.
 pub(crate) const ROOT: &str = "/runner/v1";
 
-/// Pause between two beats, in both directions.
+/// Pause between two beats of a runner. The server answers each of them.
 pub(crate) const BEAT: Duration = Duration::from_secs(2);
 
 /// Time without a message after which either side hangs up.
@@ -39,6 +39,13 @@ pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
 
 /// The largest frame of a WebSocket, in bytes.
 pub(crate) const LARGEST_FRAME: usize = 512 * 1024;
+
+/// The bytes of a line that are read at once. Its messages are small, there are many lines, and the buffer is cleared for
+/// each read.
+pub(crate) const LINE_BUFFER: usize = 4 * 1024;
+
+/// The bytes of a log's connection that are read at once.
+pub(crate) const LOG_BUFFER: usize = 128 * 1024;
 
 /// The largest frame of a log that is sent, in bytes.
 pub(crate) const LOG_FRAME: usize = 256 * 1024;

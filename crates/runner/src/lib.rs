@@ -42,6 +42,7 @@ pub mod stop;
 pub mod coordinator;
 pub mod order;
 pub mod words;
+pub mod chance;
 
 pub use checkout::fetched;
 pub use claim::new_key;

@@ -1,14 +1,15 @@
 //! The line: keeps one connection to the server open. It carries the runner's beats, and the server's own words.
 
-use super::{Shared, ask::in_words, link::LinkFault, pauses::up_to};
+use super::{Shared, ask::in_words, link::LinkFault};
 use crate::protocol::{
-    At, BEAT, MOST_HELD, NOT_HELD, PROTOCOL, ROOT, SILENCE,
+    At, BEAT, LINE_BUFFER, MOST_HELD, NOT_HELD, PROTOCOL, ROOT, SILENCE,
     fault::Kind,
     line::{FromRunner, FromServer, Hello, Slots, Welcome},
 };
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::{SinkExt, StreamExt};
 use kozmic_model::job::Outcome;
+use kozmic_runner::chance::up_to;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -56,7 +57,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
 
 /// One connection. Returns the pause after it: after a line that was open for a while there is none.
 async fn once(shared: &Shared) -> Duration {
-    let socket = match shared.link.socket(&format!("{ROOT}/line")).await {
+    let socket = match shared.link.socket(&format!("{ROOT}/line"), LINE_BUFFER).await {
         Ok(socket) => socket,
         Err(fault) => {
             let is_lost = matches!(fault, LinkFault::Lost(_));

@@ -107,8 +107,8 @@ impl Link {
         })
     }
 
-    /// Opens a WebSocket.
-    pub(super) async fn socket(&self, path: &str) -> Result<Socket, LinkFault> {
+    /// Opens a WebSocket that reads up to `buffer` bytes at once.
+    pub(super) async fn socket(&self, path: &str, buffer: usize) -> Result<Socket, LinkFault> {
         let key = generate_key();
         let request = self
             .request(Method::GET, path)
@@ -131,7 +131,8 @@ impl Link {
         };
         let slow = |_| LinkFault::Lost(anyhow!("a connection took too long"));
         let stream = timeout(2 * CONNECT, opening).await.map_err(slow)??;
-        Ok(WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits())).await)
+        Ok(WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits().read_buffer_size(buffer)))
+            .await)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Connection, Push, RunnerHello, Server, caller::Caller, held::Held, refusal::Refusal};
 use crate::protocol::{
-    At, BEAT, LARGEST_FRAME, MOST_HELD, NOT_HELD, PROTOCOL, SILENCE,
+    At, BEAT, LARGEST_FRAME, LINE_BUFFER, MOST_HELD, NOT_HELD, PROTOCOL, SILENCE,
     line::{FromRunner, FromServer, Hello, Welcome},
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -29,7 +29,7 @@ use tokio_util::task::AbortOnDropHandle;
 const TAKEN: &str =
     "another machine is connected with this runner's token: each machine needs a token of its own";
 
-/// The most messages of a runner between two beats of the server.
+/// The most messages of a runner in a beat's time.
 const MOST_MESSAGES: u32 = 2_000;
 
 /// `GET line`
@@ -39,6 +39,7 @@ pub(super) async fn open(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.max_message_size(LARGEST_FRAME).max_frame_size(LARGEST_FRAME);
+    let upgrade = upgrade.read_buffer_size(LINE_BUFFER);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let runner = caller.runner.name.clone();
         let ended = Box::pin(Line { server, caller, socket }.talk()).await;
@@ -69,19 +70,21 @@ impl Line {
         let lease_seconds = installation.lease.as_secs();
         let welcome = Welcome { protocol: PROTOCOL, installation: installation.id, lease_seconds, gone };
         self.say(&FromServer::Welcome(welcome)).await?;
-        let mut beats = interval(BEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let silence = tokio::time::sleep(SILENCE);
         tokio::pin!(silence);
-        let mut messages = 0;
+        let mut messages = Messages::default();
         loop {
             tokio::select! {
                 heard = self.socket.recv() => {
                     let Some(heard) = message(heard)? else { return Ok(()) };
-                    messages += 1;
-                    ensure!(messages <= MOST_MESSAGES, "the runner sends too many messages");
-                    silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
+                    ensure!(messages.are_bearable(), "the runner sends too many messages");
+                    silence.as_mut().reset(Instant::now() + SILENCE);
+                    // The answer to each beat is the server's beat: so a line needs no second timer.
+                    let is_beat = matches!(heard, Some(FromRunner::Beat { .. }));
                     self.take(heard, connection.as_mut(), &mut watches)?;
+                    if is_beat {
+                        self.say(&FromServer::Beat).await?;
+                    }
                 }
                 push = connection.next() => match push {
                     Some(push) => self.say(&in_words(push)).await?,
@@ -89,10 +92,6 @@ impl Line {
                 },
                 (of, outcome) = watches.next() => {
                     self.say(&FromServer::Stop { of: of.into(), outcome: (&outcome).into() }).await?;
-                }
-                _ = beats.tick() => {
-                    messages = 0;
-                    self.say(&FromServer::Beat).await?;
                 }
                 () = self.server.stop.cancelled() => return self.say(&FromServer::Over).await,
                 () = &mut silence => bail!("the runner was silent"),
@@ -151,6 +150,24 @@ impl Line {
         let close = Message::Close(Some(CloseFrame { code: axum::extract::ws::close_code::POLICY, reason }));
         // If the runner is gone, it needs no reason.
         let _ = self.socket.send(close).await;
+    }
+}
+
+/// The messages of a runner since a moment.
+#[derive(Default)]
+struct Messages {
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Messages {
+    /// Counts a message. False if there are too many.
+    fn are_bearable(&mut self) -> bool {
+        if self.since.is_none_or(|since| since.elapsed() > BEAT) {
+            *self = Self { since: Some(Instant::now()), count: 0 };
+        }
+        self.count += 1;
+        self.count <= MOST_MESSAGES
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         link::{LinkFault, Socket},
     },
     protocol::{
-        At, LOG_FRAME, UNANSWERED,
+        At, LOG_BUFFER, LOG_FRAME, UNANSWERED,
         fault::Kind,
         log::{OfRunner, OfServer},
     },
@@ -48,7 +48,7 @@ enum Heard {
 impl Uplink {
     /// Sends the log over a new connection.
     pub(super) async fn send(&self, shared: &Shared, is_taken_up: &mut bool) -> Parted {
-        let socket = match shared.link.socket(&At::from(self.attempt).path("log")).await {
+        let socket = match shared.link.socket(&At::from(self.attempt).path("log"), LOG_BUFFER).await {
             Ok(socket) => socket,
             Err(LinkFault::Lost(fault)) => return Parted::Lost(fault),
             Err(LinkFault::Refused { kind: Kind::NotHeld | Kind::Unauthorized, words }) => {
