@@ -52,7 +52,8 @@ impl FromRequestParts<Shared> for OurSocket {
         let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
         let upgrade = upgrade.map_err(IntoResponse::into_response)?;
         // A whole frame is read before its message is measured, so the frames are limited, too.
-        let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
+        // Nor does a connection need a larger buffer: many may be open.
+        let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST).read_buffer_size(LONGEST);
         Ok(Self { upgrade, open: parts.extensions.get().cloned() })
     }
 }
