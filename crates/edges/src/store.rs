@@ -53,7 +53,7 @@ pub use queue::{
     Among, Approval, Approved, ClaimedJob, Enqueued, Heard, HookCall, Lane, Lease, Planned, ProjectChange,
     Queue, RefAtForge,
 };
-pub use runners::{NewRunner, Removed, RunnerReport, Runners};
+pub use runners::{NewRunner, Noted, Removed, RunnerReport, Runners};
 pub use schema::{Condition, WrongTables, look::look};
 pub use takeover::{
     BuildTaken, Foreign, ForeignBuilds, LARGEST_ID, Lost, NewBuild, NewHook, NewJob, NewProject, NewUser,

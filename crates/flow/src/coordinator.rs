@@ -104,9 +104,11 @@ impl Here {
         });
         let report = RunnerReport { name, slots, busy, trouble, facts: facts.as_ref(), seen_at };
         let rules = RunnerRules { labels: self.flow.settings.labels.clone(), ..RunnerRules::default() };
-        if self.flow.edges.store.runners().note_runner(report, &rules).await? {
+        let noted = self.flow.edges.store.runners().note_runner(report, &rules).await?;
+        if noted.is_news {
             self.flow.edges.broker.ring(Topic::Projects);
         }
+        self.flow.dispatcher.drain(&self.flow.edges.broker, name, noted.is_draining);
         Ok(())
     }
 
@@ -159,7 +161,7 @@ impl Coordinator for Here {
 
     async fn beat(&self, state: &State) -> Result<()> {
         let until = self.flow.settings.lease(clock::now());
-        let kept = self.flow.edges.store.queue().renew_leases(self.runner(), until).await;
+        let kept = self.flow.edges.store.queue().renew_leases(&[self.runner()], until).await;
         self.machine.look(&self.flow).await;
         kept.and(self.note(state).await)
     }

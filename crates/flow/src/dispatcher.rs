@@ -31,6 +31,9 @@ const PAGES: usize = 40;
 /// The time within which a woken runner claims. After that, its jobs are for others until it claims or reports.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The time without a ring after which the dispatcher looks for waiting jobs all the same.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// The runners that are connected to this server; cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Dispatcher {
@@ -126,6 +129,11 @@ impl Dispatcher {
         lock.get(name).is_some_and(|it| is_other(&it.process) && it.heard.elapsed() < REMOTE_SILENCE)
     }
 
+    /// True if a runner on another machine is connected.
+    pub(crate) fn has_remote(&self) -> bool {
+        self.lock().values().any(|connected| connected.runner.is_remote)
+    }
+
     /// Notes a sign of life of a runner.
     pub(crate) fn hear(&self, name: &str) {
         if let Some(connected) = self.lock().get_mut(name) {
@@ -151,6 +159,11 @@ impl Dispatcher {
             connected.woken = None;
         }
         broker.ring(Topic::Jobs);
+    }
+
+    /// Follows people's decision that a runner takes no more jobs, or takes jobs again.
+    pub(crate) fn drain(&self, broker: &Broker, name: &str, is_draining: bool) {
+        self.change(broker, name, |runner| runner.is_draining = is_draining);
     }
 
     /// Follows people's decisions about a connected runner. `known` is the runner as the store has it; none: it was
@@ -191,18 +204,31 @@ impl Dispatcher {
         Ok(chosen.map(|(job, _)| job))
     }
 
-    /// Wakes the runners for which jobs wait.
+    /// Wakes the runners for which jobs may wait, because something changed. If only one runner is free, it looks itself.
     pub(crate) async fn wake(&self, store: &Store) -> Result<()> {
-        let free = self.free(None);
-        if let [one] = free.as_slice() {
-            self.ring(&one.name);
-            return Ok(());
+        match self.free(None).as_slice() {
+            [one] => self.ring(&one.name),
+            free => self.wake_some_of(store, free).await?,
         }
-        let waiting = claimable(store, &free).await?;
-        for (_, name) in place(&waiting, &free) {
+        Ok(())
+    }
+
+    /// Wakes the runners for which jobs wait.
+    pub(crate) async fn look(&self, store: &Store) -> Result<()> {
+        self.wake_some_of(store, &self.free(None)).await
+    }
+
+    async fn wake_some_of(&self, store: &Store, free: &[FreeRunner]) -> Result<()> {
+        let waiting = claimable(store, free).await?;
+        for (_, name) in place(&waiting, free) {
             self.ring(name);
         }
         Ok(())
+    }
+
+    /// True if a runner was woken and has not claimed yet.
+    fn awaits(&self) -> bool {
+        self.lock().values().any(|connected| connected.woken.is_some())
     }
 
     fn ring(&self, name: &str) {
@@ -226,20 +252,26 @@ impl Dispatcher {
     }
 }
 
-/// Wakes runners whenever there may be a job for them.
+/// Wakes runners whenever there may be a job for them. It also looks at intervals, for all runners at once, so that a
+/// change of which nobody told is noticed: by a command in another process, or while the database was away.
 pub(crate) async fn forever(flow: Flow) {
     let Flow { dispatcher, edges, stop, .. } = flow;
     let mut bell = edges.broker.bell(Topic::Jobs);
+    let mut is_told = true;
     while !stop.is_cancelled() {
-        if let Err(fault) = dispatcher.wake(&edges.store).await {
-            tracing::warn!(error = format!("{fault:#}"), "runners look for jobs by themselves");
+        let woken = match is_told {
+            true => dispatcher.wake(&edges.store).await,
+            false => dispatcher.look(&edges.store).await,
+        };
+        if let Err(fault) = &woken {
+            tracing::warn!(error = format!("{fault:#}"), "runners cannot be woken for jobs yet");
         }
-        let is_awaited = dispatcher.lock().values().any(|connected| connected.woken.is_some());
-        tokio::select! {
-            () = bell.rung() => {}
-            () = tokio::time::sleep(PATIENCE), if is_awaited => {}
-            () = stop.cancelled() => {}
-        }
+        let is_awaited = woken.is_err() || dispatcher.awaits();
+        is_told = tokio::select! {
+            () = bell.rung() => true,
+            () = tokio::time::sleep(if is_awaited { PATIENCE } else { LOOK }) => false,
+            () = stop.cancelled() => false,
+        };
     }
 }
 

@@ -16,13 +16,14 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use connected::Connected;
 use kozmic_edges::{broker::Topic, clock, git::Mirrors, logs::Logs, room::Room, store::RunnerReport};
-use kozmic_model::{
-    ids::ProjectId,
-    runner::{REMOTE_SILENCE, Runner},
-};
+use kozmic_model::{ids::ProjectId, runner::REMOTE_SILENCE};
 use kozmic_remote::{Connection, Installation, KnownRunner, Registry, RunnerHello, RunnerToken};
 use kozmic_runner::coordinator::Coordinator;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// Interval at which all connected runners are noted as seen, and people's decisions about them are looked for.
@@ -62,7 +63,7 @@ impl Registry for RemoteRunners {
             seen_at: clock::now(),
         };
         runners.note_report(report).await?;
-        renew(flow, name).await?;
+        renew(flow, &[name]).await?;
         let runner = runners.runner(name).await?.context("the runner was just removed")?;
         let built = built_by(flow, name).await?;
         tracing::info!(runner = runner.title, "a runner is connected");
@@ -88,14 +89,20 @@ impl Registry for RemoteRunners {
     }
 }
 
-/// Looks after the connected runners until everything stops.
+/// Looks after the connected runners until everything stops. An installation without runners on other machines asks the
+/// database only when leases would be renewed.
 pub(crate) async fn forever(flow: Flow) {
-    let mut renewed = None::<Instant>;
+    let (mut renewed, mut has_others) = (None::<Instant>, true);
     while flow.pause(BEAT).await {
         let renews = renewed.is_none_or(|at| at.elapsed() >= flow.settings.lease / RENEWAL);
+        if !renews && !has_others && !flow.dispatcher.has_remote() {
+            continue;
+        }
         match beat(&flow, renews).await {
-            Ok(()) if renews => renewed = Some(Instant::now()),
-            Ok(()) => {}
+            Ok(others) => {
+                has_others = others;
+                renewed = if renews { Some(Instant::now()) } else { renewed };
+            }
             Err(fault) => {
                 renewed = None;
                 tracing::warn!(error = format!("{fault:#}"), "runners cannot be looked after");
@@ -116,39 +123,41 @@ pub(crate) async fn begin(flow: &Flow) {
 }
 
 async fn keep_all(flow: &Flow) -> Result<()> {
-    for runner in flow.edges.store.runners().runners().await?.into_iter().filter(|runner| runner.is_remote) {
-        renew(flow, &runner.name).await?;
-        expect(flow, runner.name, Instant::now());
+    let known = flow.edges.store.runners().runners().await?;
+    let names =
+        known.into_iter().filter(|runner| runner.is_remote).map(|runner| runner.name).collect::<Vec<_>>();
+    renew(flow, &names.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    for name in names {
+        expect(flow, name, Instant::now());
     }
     Ok(())
 }
 
-async fn beat(flow: &Flow, renews: bool) -> Result<()> {
+/// Looks after the connected runners once; true if there are runners on other machines.
+async fn beat(flow: &Flow, renews: bool) -> Result<bool> {
     let names = flow.dispatcher.remote();
     let store = &flow.edges.store;
     let heard = flow.dispatcher.heard_within(BEAT * 11 / 10);
-    let list = heard.iter().map(String::as_str).collect::<Vec<_>>();
-    store.runners().note_seen(&list, clock::now()).await?;
+    let heard = heard.iter().map(String::as_str).collect::<Vec<_>>();
+    store.runners().note_seen(&heard, clock::now()).await?;
     if renews {
-        for name in &heard {
-            renew(flow, name).await?;
-        }
+        renew(flow, &heard).await?;
     }
     end_lapsed(flow).await?;
-    let known = store.runners().runners().await?;
+    let known = store.runners().runners().await?.into_iter().filter(|runner| runner.is_remote);
+    let known = known.map(|runner| (runner.name.clone(), runner)).collect::<HashMap<_, _>>();
     for name in &names {
-        flow.dispatcher.decide(&flow.edges.broker, name, known.iter().find(|known| known.name == *name));
+        flow.dispatcher.decide(&flow.edges.broker, name, known.get(name));
     }
-    drain_own(flow, &known);
-    Ok(())
+    Ok(!known.is_empty())
 }
 
 /// Ends the attempts of lost runners. A connected runner keeps its jobs, even if their leases could not be renewed while
 /// the database was away.
 async fn end_lapsed(flow: &Flow) -> Result<()> {
-    let mut present = flow.dispatcher.all();
+    let mut present = flow.dispatcher.all().into_iter().collect::<HashSet<_>>();
     // The runner of this process reads the configuration even if it runs no containers.
-    present.push(flow.settings.runner.clone());
+    present.insert(flow.settings.runner.clone());
     let lost = flow.edges.store.queue().end_lapsed(&present, clock::now()).await?;
     for job in &lost {
         tracing::warn!(job.id = job.0, "a job's runner was lost");
@@ -163,10 +172,15 @@ async fn end_lapsed(flow: &Flow) -> Result<()> {
     Ok(())
 }
 
-/// Follows people's decision about the runner of this process, before it asks for its first job.
+/// Follows people's decision about the runner of this process, before it asks for its first job. After that, it hears of
+/// decisions when it reports.
 pub(crate) async fn follow_own(flow: &Flow) {
-    match flow.edges.store.runners().runners().await {
-        Ok(known) => drain_own(flow, &known),
+    let own = &flow.settings.runner;
+    match flow.edges.store.runners().runner(own).await {
+        Ok(known) => {
+            let is_draining = known.is_some_and(|known| known.is_draining);
+            flow.dispatcher.drain(&flow.edges.broker, own, is_draining);
+        }
         Err(fault) => {
             tracing::warn!(
                 error = format!("{fault:#}"),
@@ -176,14 +190,8 @@ pub(crate) async fn follow_own(flow: &Flow) {
     }
 }
 
-fn drain_own(flow: &Flow, known: &[Runner]) {
-    let own = &flow.settings.runner;
-    let is_draining = known.iter().any(|known| known.name == *own && known.is_draining);
-    flow.dispatcher.change(&flow.edges.broker, own, |runner| runner.is_draining = is_draining);
-}
-
-async fn renew(flow: &Flow, name: &str) -> Result<()> {
-    flow.edges.store.queue().renew_leases(name, flow.settings.lease(clock::now())).await
+async fn renew(flow: &Flow, names: &[&str]) -> Result<()> {
+    flow.edges.store.queue().renew_leases(names, flow.settings.lease(clock::now())).await
 }
 
 /// Notes when a runner whose connection ended was last heard of, and expects it back.

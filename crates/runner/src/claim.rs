@@ -1,12 +1,27 @@
 //! Claims jobs, and repeats a claim whose answer was lost.
 
 use crate::{
-    desk::{Desk, ENGINE_LOOK},
+    chance::up_to,
+    desk::{BEAT, Desk, ENGINE_LOOK},
     order::Order,
     words::sentence,
 };
 use anyhow::{Error, Result};
 use kozmic_model::runner::ClaimKey;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The time without a wake-up after which a runner looks for a job, beside a random part of at most the same length.
+///
+/// No job waits for this look as long as the coordinator keeps its promise that `woken` returns when there may be a job.
+/// Each other event leads to a claim at once: the start, a free slot, a new connection, the end of draining, and an
+/// engine or a disk that is well again. The dispatcher looks for waiting jobs every few seconds, once for all runners, and
+/// wakes those that may have them. A thousand runners that look often would keep the server busy.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// The time after a lost answer in which the claim may still be under way at the coordinator. It may give this runner a
+/// job of which the runner learns only by its next claim.
+const DOUBT: Duration = Duration::from_secs(120);
 
 /// A new key for a claim.
 ///
@@ -22,11 +37,13 @@ pub fn new_key() -> ClaimKey {
 pub(crate) struct Claims {
     /// The key of the next claim. It stays until a claim gives an order.
     key: ClaimKey,
+    /// The time at which an answer was last lost, unless a claim gave an order since.
+    lost: Option<Instant>,
 }
 
 impl Claims {
     pub(crate) fn new() -> Self {
-        Self { key: new_key() }
+        Self { key: new_key(), lost: None }
     }
 
     /// The next job, if the engine answers, is prepared for jobs, and the disk has room. Otherwise no job is claimed.
@@ -40,11 +57,20 @@ impl Claims {
         }
     }
 
+    /// The time after which the runner looks for a job without a wake-up.
+    pub(crate) fn pause(&self) -> Duration {
+        match self.lost {
+            Some(lost) if lost.elapsed() < DOUBT => BEAT,
+            _ => LOOK + up_to(LOOK),
+        }
+    }
+
     /// Repeats a claim whose answer was lost: the runner may hold a job that it does not know. If the runner cannot begin
     /// the job any more, it gives the job back.
     async fn repeat(&mut self, desk: &Desk, mut fault: Error) -> Result<Option<Order>> {
         let coordinator = &desk.runner.coordinator;
         let claimed = loop {
+            self.lost = Some(Instant::now());
             desk.say(Some(sentence(&fault))).await;
             if !desk.runner.pause(ENGINE_LOOK).await {
                 return Ok(None);
@@ -69,7 +95,7 @@ impl Claims {
 
     /// Notes that the key was for this order.
     fn is_for(&mut self, order: Order) -> Order {
-        self.key = new_key();
+        (self.key, self.lost) = (new_key(), None);
         order
     }
 }
@@ -92,4 +118,19 @@ async fn ready(desk: &Desk) -> Result<()> {
     }
     tokio::try_join!(tools.engine.ping(), tools.engine.prepare())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_runner_looks_seldom_unless_it_may_hold_a_job_that_it_does_not_know() {
+        let mut claims = Claims::new();
+        assert!((LOOK..=LOOK * 2).contains(&claims.pause()));
+        claims.lost = Some(Instant::now());
+        assert_eq!(claims.pause(), BEAT);
+        tokio::time::advance(DOUBT).await;
+        assert!(claims.pause() >= LOOK);
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// Interval at which a runner reports that it is alive, and looks for jobs without a wake-up.
+/// Interval at which a runner reports that it is alive.
 pub(crate) const BEAT: Duration = Duration::from_secs(5);
 
 /// Pause between questions to an engine that does not answer.

@@ -73,7 +73,7 @@ pub(crate) async fn forever(desk: Desk) {
             Ok(Some(order)) => begin(&desk, order).await,
             Ok(None) => tokio::select! {
                 () = desk.runner.coordinator.woken() => {}
-                () = tokio::time::sleep(BEAT) => {}
+                () = tokio::time::sleep(claims.pause()) => {}
                 () = stop.cancelled() => {}
             },
             Err(fault) => {

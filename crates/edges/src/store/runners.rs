@@ -47,14 +47,24 @@ pub struct RunnerReport<'a> {
     pub seen_at: Timestamp,
 }
 
+/// The outcome of a report of the server's own runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// True if the runner is new or its trouble changed.
+    pub is_news: bool,
+    /// True if it takes no new jobs, by a person's decision.
+    pub is_draining: bool,
+}
+
 impl Runners<'_> {
-    /// Notes the report of the server's own runner, and its rules; true if the runner is new or its trouble changed.
+    /// Notes the report of the server's own runner, and its rules.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_runner(self, report: RunnerReport<'_>, rules: &RunnerRules) -> Result<bool> {
+    pub async fn note_runner(self, report: RunnerReport<'_>, rules: &RunnerRules) -> Result<Noted> {
         let known = self.row(report.name).await?;
-        let changed = known.is_none_or(|known| known.trouble.as_deref() != report.trouble);
+        let is_draining = known.as_ref().is_some_and(|known| known.is_draining);
+        let is_news = known.is_none_or(|known| known.trouble.as_deref() != report.trouble);
         let row = rows::runner::ActiveModel {
             name: Set(report.name.to_owned()),
             title: Set(OWN_TITLE.to_owned()),
@@ -76,7 +86,7 @@ impl Runners<'_> {
         }
         let insert = rows::runner::Entity::insert(row).on_conflict(newest);
         insert.exec_without_returning(&self.db.writer).await.context("note a runner")?;
-        Ok(changed)
+        Ok(Noted { is_news, is_draining })
     }
 
     /// Notes the report of a runner on another machine; true if its trouble changed. A report of a runner that was

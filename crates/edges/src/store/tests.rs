@@ -221,7 +221,7 @@ async fn an_attempt_that_lapsed_holds_its_job_no_longer_and_another_runner_claim
         .unwrap()
         .unwrap();
     assert!(store.queue().claim_job(Lane::Containers, HERE, Among::All, LATER).await.unwrap().is_none());
-    assert_eq!(store.queue().end_lapsed(&[], LATER).await.unwrap(), [claimed.job.id]);
+    assert_eq!(store.queue().end_lapsed(&Default::default(), LATER).await.unwrap(), [claimed.job.id]);
     let again = store
         .queue()
         .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, Among::All, LATER)

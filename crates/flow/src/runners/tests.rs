@@ -6,6 +6,7 @@ use crate::{
     images::drop_everywhere,
     samples::Installation,
 };
+use futures_util::FutureExt;
 use kozmic_edges::{clock, store::NewRunner};
 use kozmic_model::{
     cache::cached_image_name,
@@ -104,6 +105,17 @@ async fn a_job_wakes_the_runner_that_built_its_project_and_no_other() {
     drop(two);
     office.flow.dispatcher.wake(&office.flow.edges.store).await.unwrap();
     assert_eq!(one.line.next().await, Some(Push::Wake));
+}
+
+#[tokio::test]
+async fn a_look_for_waiting_jobs_wakes_a_runner_only_if_one_waits() {
+    let office = Installation::new().await;
+    let (mut there, dispatcher) = (office.remote("far", "").await, &office.flow.dispatcher);
+    dispatcher.look(&office.flow.edges.store).await.unwrap();
+    assert_eq!(there.line.next().now_or_never(), None);
+    office.enqueue().await;
+    dispatcher.look(&office.flow.edges.store).await.unwrap();
+    assert_eq!(there.line.next().await, Some(Push::Wake));
 }
 
 #[tokio::test]

@@ -10,6 +10,9 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 
+/// The most names in one statement.
+const AT_ONCE: usize = 10_000;
+
 impl Queue<'_> {
     /// The jobs of a lane that a runner held when it stopped, the oldest first.
     ///
@@ -61,25 +64,26 @@ impl Queue<'_> {
         held.into_iter().filter_map(of_runner).map(|(runner, job)| Ok((runner, job?))).collect()
     }
 
-    /// Lets a runner keep all its jobs until a time, unless the runner was removed.
+    /// Lets runners keep all their jobs until a time, unless they were removed.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn renew_leases(self, runner: &str, until: Timestamp) -> Result<()> {
+    pub async fn renew_leases(self, runners: &[&str], until: Timestamp) -> Result<()> {
         let removed = Query::select()
             .column(rows::runner::Column::Name)
             .from(rows::runner::Entity)
-            .and_where(rows::runner::Column::Name.eq(runner))
             .and_where(rows::runner::Column::RemovedAt.is_not_null())
             .take();
-        rows::job::Entity::update_many()
-            .col_expr(rows::job::Column::LeaseUntil, Expr::value(until.0))
-            .filter(rows::job::Column::Runner.eq(runner))
-            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-            .filter(Expr::not_exists(removed))
-            .exec(&self.db.writer)
-            .await
-            .context("renew leases")?;
+        for runners in runners.chunks(AT_ONCE) {
+            rows::job::Entity::update_many()
+                .col_expr(rows::job::Column::LeaseUntil, Expr::value(until.0))
+                .filter(rows::job::Column::Runner.is_in(runners.iter().copied()))
+                .filter(rows::job::Column::Status.eq(Status::Pending.word()))
+                .filter(rows::job::Column::Runner.not_in_subquery(removed.clone()))
+                .exec(&self.db.writer)
+                .await
+                .context("renew leases")?;
+        }
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use kozmic_model::{
     time::Timestamp,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::collections::HashSet;
 
 impl Queue<'_> {
     /// Ends the attempts whose runners let their leases end, except those of runners that are `present`. Each job waits
@@ -17,14 +18,13 @@ impl Queue<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn end_lapsed(self, present: &[String], now: Timestamp) -> Result<Vec<JobId>> {
+    pub async fn end_lapsed(self, present: &HashSet<String>, now: Timestamp) -> Result<Vec<JobId>> {
         let lapsed = rows::job::Entity::find()
             .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-            .filter(rows::job::Column::LeaseUntil.lt(now.0))
-            .filter(rows::job::Column::Runner.is_not_in(present));
+            .filter(rows::job::Column::LeaseUntil.lt(now.0));
         let lapsed = lapsed.all(&self.db.reader).await.context("list jobs of lost runners")?;
         let mut ended = Vec::new();
-        for row in lapsed {
+        for row in lapsed.into_iter().filter(|row| is_of_lost(row, present)) {
             let lost = &row;
             let build = self.db.change_in_parallel("the end of a lost attempt", move |tx| async move {
                 let is_lost = |row: &rows::job::Model| {
@@ -47,6 +47,11 @@ impl Queue<'_> {
     }
 }
 
+/// True if the runner that holds the job is not present. Mostly no lease has ended, so the statement names no runners.
+fn is_of_lost(row: &rows::job::Model, present: &HashSet<String>) -> bool {
+    row.runner.as_ref().is_some_and(|runner| !present.contains(runner))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::store::{
@@ -54,6 +59,7 @@ mod tests {
         tests::{HERE, LATER, NOW, Stage},
     };
     use kozmic_model::status::Status;
+    use std::collections::HashSet;
 
     #[tokio::test]
     async fn the_attempt_of_a_lost_runner_ends_and_its_job_waits_again() {
@@ -63,7 +69,7 @@ mod tests {
         let lease = Lease { until: NOW, ..HERE };
         store.queue().claim_job(Lane::Containers, lease, Among::Job(lost), NOW).await.unwrap().unwrap();
         let end = async |present: &[&str], now| {
-            let present = present.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            let present = present.iter().map(|name| (*name).to_owned()).collect();
             store.queue().end_lapsed(&present, now).await.unwrap()
         };
         assert_eq!(end(&[], NOW).await, []);
@@ -83,7 +89,7 @@ mod tests {
         let lease = Lease { until: NOW, ..HERE };
         store.queue().claim_job(Lane::Containers, lease, Among::Job(lost), NOW).await.unwrap().unwrap();
         store.queue().request_cancel(lost, "By anna.", None, NOW).await.unwrap();
-        assert_eq!(store.queue().end_lapsed(&[], LATER).await.unwrap(), [lost]);
+        assert_eq!(store.queue().end_lapsed(&HashSet::new(), LATER).await.unwrap(), [lost]);
         let job = store.builds().job_by_id(lost).await.unwrap().unwrap();
         assert_eq!(job.status, Status::Canceled);
     }

@@ -192,9 +192,9 @@ mod tests {
     async fn a_runner_is_known_by_its_token_from_when_it_is_added_until_it_is_removed() {
         let Stage { store, .. } = &Stage::new().await;
         let runners = store.runners();
-        assert!(runners.note_runner(report("here"), &rules()).await.unwrap(), "it is new");
+        assert!(runners.note_runner(report("here"), &rules()).await.unwrap().is_news, "it is new");
         let own = RunnerRules { projects: Default::default(), ..rules() };
-        assert!(!runners.note_runner(report("here"), &own).await.unwrap());
+        assert!(!runners.note_runner(report("here"), &own).await.unwrap().is_news);
         let known = runners.runner("here").await.unwrap().unwrap();
         assert_eq!((known.title.as_str(), known.rules, known.is_remote), ("this server", own, false));
         assert!(add(store, NAME, "big").await && !add(store, "other", "big").await);
@@ -252,8 +252,8 @@ mod tests {
         assert_eq!(store.runners().remove(NAME, false, NOW).await.unwrap(), Removed::Holds(1));
         assert!(claim("here", NOW).await.is_none());
         assert_eq!(store.runners().remove(NAME, true, NOW).await.unwrap(), Removed::Done(vec![held.id]));
-        store.queue().renew_leases(NAME, LATER).await.unwrap();
-        assert_eq!(store.queue().end_lapsed(&[], NOW).await.unwrap(), [held.id]);
+        store.queue().renew_leases(&[NAME], LATER).await.unwrap();
+        assert_eq!(store.queue().end_lapsed(&Default::default(), NOW).await.unwrap(), [held.id]);
         let again = claim("here", NOW).await.unwrap().job;
         assert_eq!((again.id, again.attempt, again.interruptions), (held.id, 2, 1));
     }
