@@ -13,9 +13,14 @@ mod workshop;
 mod pushes;
 mod viewers;
 mod runners;
+mod idle;
+mod lost;
+mod uplink;
+mod latency;
+mod engines;
 mod variant;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -24,7 +29,7 @@ use clap::{Parser, ValueEnum};
 use engine::Bare;
 use figures::line;
 use stage::Stage;
-use variant::Variant;
+use variant::{Variant, named};
 
 /// Measures Kozmic side by side with the bare Docker engine.
 #[derive(Debug, Clone, Parser)]
@@ -57,6 +62,12 @@ pub struct Options {
     /// Number of pushes that come at once
     #[arg(long, default_value_t = 50)]
     pushes: usize,
+    /// Number of runners that have nothing to do
+    #[arg(long, default_value_t = 1_000)]
+    idle_runners: usize,
+    /// Seconds for which a server with idle runners is measured
+    #[arg(long, default_value_t = 60)]
+    idle_seconds: u64,
     /// Measure only this
     #[arg(long)]
     only: Vec<Part>,
@@ -70,6 +81,12 @@ enum Part {
     Webhooks,
     Pushes,
     Viewers,
+    Latency,
+    Uplink,
+    Engines,
+    LostRunners,
+    IdleRunners,
+    RunnerMemory,
 }
 
 /// Runs the benchmark. All processes that it started have ended when this returns.
@@ -84,39 +101,78 @@ pub async fn run(options: Options) -> ExitCode {
 }
 
 async fn measure(options: &Options) -> Result<()> {
-    let bare = Bare::new(options)?;
+    let (bare, binaries) = (Bare::new(options)?, binaries(options)?);
+    let binaries = named(&binaries);
+    let variants = Variant::all(options, &binaries);
+    line(&format!("load at the start: {}", usage::load()));
+    staged(options, &bare, &variants).await?;
+    if options.wants(Part::Pushes) {
+        pushes::measure(options, &bare, &variants).await.context("measure pushes")?;
+    }
+    if options.wants(Part::Viewers) {
+        viewers::measure(options, &bare, &variants).await.context("measure viewers")?;
+    }
+    of_runners(options, &bare, &binaries).await?;
+    line(&format!("\nload at the end: {}", usage::load()));
+    Ok(())
+}
+
+/// The parts that share servers.
+async fn staged(options: &Options, bare: &Bare, variants: &[Variant]) -> Result<()> {
+    if ![Part::FirstLine, Part::Throughput, Part::Webhooks].into_iter().any(|part| options.wants(part)) {
+        return Ok(());
+    }
     let mut stages = Vec::new();
-    let variants = Variant::all(options, &binaries(options)?);
-    for variant in &variants {
+    for variant in variants {
         stages.push(Stage::set(options, variant).await?);
     }
-    line(&format!("load at the start: {}", usage::load()));
-    let outcome = parts(options, &bare, &variants, &stages).await;
-    line(&format!("\nload at the end: {}", usage::load()));
+    let outcome = on(options, bare, &stages).await;
     for stage in stages {
         stage.clear().await?;
     }
     outcome
 }
 
-async fn parts(options: &Options, bare: &Bare, variants: &[Variant], stages: &[Stage]) -> Result<()> {
-    let wanted = |part| options.only.is_empty() || options.only.contains(&part);
-    if wanted(Part::FirstLine) {
+async fn on(options: &Options, bare: &Bare, stages: &[Stage]) -> Result<()> {
+    if options.wants(Part::FirstLine) {
         first_line::measure(options.rounds, bare, stages).await.context("measure the first line")?;
     }
-    if wanted(Part::Throughput) {
+    if options.wants(Part::Throughput) {
         throughput::measure(options.long_rounds, bare, stages).await.context("measure a million lines")?;
     }
-    if wanted(Part::Webhooks) {
+    if options.wants(Part::Webhooks) {
         webhooks::measure(stages).await.context("measure webhooks")?;
     }
-    if wanted(Part::Pushes) {
-        pushes::measure(options, bare, variants).await.context("measure pushes")?;
+    Ok(())
+}
+
+/// The parts that are about runners on other machines.
+async fn of_runners(options: &Options, bare: &Bare, binaries: &[(String, &Path)]) -> Result<()> {
+    if options.wants(Part::Latency) {
+        latency::measure(options, bare, binaries).await.context("measure lines to their viewer")?;
     }
-    if wanted(Part::Viewers) {
-        viewers::measure(options, bare, variants).await.context("measure viewers")?;
+    if options.wants(Part::Uplink) {
+        uplink::measure(options, bare, binaries).await.context("measure a log that waited")?;
+    }
+    if options.wants(Part::Engines) {
+        engines::measure(options, bare, binaries).await.context("measure two engines")?;
+    }
+    if options.wants(Part::LostRunners) {
+        lost::measure(options, binaries).await.context("measure lost runners")?;
+    }
+    if options.wants(Part::IdleRunners) {
+        idle::measure(options, binaries).await.context("measure idle runners")?;
+    }
+    if options.wants(Part::RunnerMemory) {
+        lost::memory(options, binaries).await.context("measure a runner's memory")?;
     }
     Ok(())
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
 }
 
 fn binaries(options: &Options) -> Result<Vec<PathBuf>> {

@@ -155,7 +155,7 @@ fn a_crate_uses_only_crates_before_it() {
         for later in &line[place + 1..] {
             assert!(!manifest.contains(&format!("\n{later}.workspace")), "{name} uses {later}");
         }
-        for double in ["kozmic-testkit", "kozmic-scripted"] {
+        for double in ["kozmic-testkit", "kozmic-scripted", "kozmic-fleet"] {
             assert!(!manifest.contains(double), "{name} ships {double}");
         }
     }

@@ -24,8 +24,8 @@ const REPOSITORIES: usize = 10;
 const SLOTS: [Option<usize>; 3] = [None, Some(4), Some(8)];
 
 /// Results of one measurement.
-struct Run {
-    took: Duration,
+pub(super) struct Run {
+    pub(super) took: Duration,
     answers: Series,
     /// The peak of memory, in MB.
     memory: f64,
@@ -35,7 +35,7 @@ struct Run {
 
 pub(super) async fn measure(options: &Options, bare: &Bare, variants: &[Variant]) -> Result<()> {
     let jobs = options.pushes * SCRIPTS;
-    let plan = plan(options.pushes);
+    let plan = plan(options.pushes, SCRIPTS, None);
     title(
         &format!("{} pushes at once, {SCRIPTS} scripts each: ms until all {jobs} have ended", options.pushes),
         "÷ docker",
@@ -67,14 +67,14 @@ fn one(took: Duration) -> Series {
     series
 }
 
-/// Spreads the pushes over repositories and branches.
-fn plan(pushes: usize) -> Plan {
+/// Spreads the pushes over repositories and branches. Each has this number of scripts.
+pub(super) fn plan(pushes: usize, scripts: usize, slots: Option<usize>) -> Plan {
     let mut branches = Vec::new();
     for number in 0..REPOSITORIES.min(pushes) {
         let of_it = (number..pushes).step_by(REPOSITORIES).map(|push| format!("work-{push}")).collect();
         branches.push((format!("anna/core-{number}"), of_it));
     }
-    let names = (0..SCRIPTS).map(|script| format!("autobuild/part-{script}.sh")).collect::<Vec<_>>();
+    let names = (0..scripts).map(|script| format!("autobuild/part-{script}.sh")).collect::<Vec<_>>();
     let mut recipe = "buildscripts:\n".to_owned();
     names.iter().for_each(|name| recipe.push_str(&format!("  - {name}\n")));
     for (script, name) in names.iter().enumerate() {
@@ -85,10 +85,11 @@ fn plan(pushes: usize) -> Plan {
     let text =
         |script| format!("#!/bin/bash\n{{ echo {script}; cat /core-*/branch; }} > /tmp/archives/part.bin\n");
     let scripts = names.iter().enumerate().map(|(script, name)| (name.clone(), text(script))).collect();
-    Plan { branches, recipe, scripts, slots: None }
+    Plan { branches, recipe, scripts, slots }
 }
 
-async fn once(options: &Options, bare: &Bare, variant: &Variant, plan: &Plan) -> Result<Run> {
+/// Measures one variant: a new Kozmic, from the first delivery to the last success.
+pub(super) async fn once(options: &Options, bare: &Bare, variant: &Variant, plan: &Plan) -> Result<Run> {
     let workshop = Workshop::set(options, variant, plan).await?;
     let outcome = build(&workshop, plan).await;
     workshop.settle(bare).await?;
@@ -97,7 +98,7 @@ async fn once(options: &Options, bare: &Bare, variant: &Variant, plan: &Plan) ->
 }
 
 async fn build(workshop: &Workshop, plan: &Plan) -> Result<Run> {
-    let mut pushes = Vec::new();
+    let (mut pushes, scripts) = (Vec::new(), plan.scripts.len());
     for (repository, branches) in &plan.branches {
         for branch in branches {
             pushes.push(workshop.commit(repository, branch).await?);
@@ -107,12 +108,12 @@ async fn build(workshop: &Workshop, plan: &Plan) -> Result<Run> {
     usage::forget_peak(pid)?;
     let processor = usage::processor_seconds(pid)?;
     let answered = try_join_all(pushes.iter().map(|push| workshop.deliver(push))).await?;
-    let last = workshop.successes(pushes.len() * SCRIPTS, before).await?;
+    let last = workshop.successes(pushes.len() * scripts, before).await?;
     let first = answered.iter().map(|one| one.at).min().context("something was pushed")?;
     for push in &pushes {
-        nothing_is_lost(workshop, push)?;
+        nothing_is_lost(workshop, push, scripts)?;
     }
-    nothing_is_left_over(workshop, pushes.len() * SCRIPTS)?;
+    nothing_is_left_over(workshop, pushes.len() * scripts)?;
     let mut answers = Series::default();
     answered.iter().for_each(|Answered { took, .. }| answers.add(took.as_secs_f64() * 1000.0));
     let processor = usage::processor_seconds(pid)? - processor;
@@ -120,15 +121,15 @@ async fn build(workshop: &Workshop, plan: &Plan) -> Result<Run> {
 }
 
 /// Fails unless each script of a push has its success, its artifact and its link.
-fn nothing_is_lost(workshop: &Workshop, push: &Unpushed) -> Result<()> {
+fn nothing_is_lost(workshop: &Workshop, push: &Unpushed, scripts: usize) -> Result<()> {
     let Unpushed { repository, branch, sha, .. } = push;
     let statuses = workshop.github.statuses(repository, sha);
     let good = statuses.iter().filter(|status| status.state == State::Success);
     let good = good.map(|status| status.context.as_str()).collect::<Vec<_>>();
     let names = good.iter().collect::<BTreeSet<_>>();
-    ensure!(good.len() == SCRIPTS && names.len() == SCRIPTS, "successes of {repository} {branch}: {good:?}");
+    ensure!(good.len() == scripts && names.len() == scripts, "successes of {repository} {branch}: {good:?}");
     let stem = repository.replace('/', "-");
-    for script in 0..SCRIPTS {
+    for script in 0..scripts {
         let stable = format!("{stem}-part-{script}-{branch}.bin");
         let versioned = format!("{stem}-part-{script}-{branch}-{}.bin", &sha[..10]);
         let link = workshop.artifacts().join(&stable);

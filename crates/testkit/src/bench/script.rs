@@ -6,6 +6,8 @@ pub(super) const LINES: u64 = 1_000_000;
 pub(super) const LENGTH: u64 = 100;
 /// The byte that the long scripts' lines consist of. Nothing else prints it.
 pub(super) const MARK: u8 = b'~';
+/// Number of lines that the paced script prints.
+pub(super) const PACED_LINES: u64 = 500;
 /// Output of the short script.
 pub(super) const FIRST_LINE: &str = "first-line";
 
@@ -18,16 +20,22 @@ pub(super) enum Script {
     Blocks,
     /// Prints a million lines, one with each system call.
     Lines,
+    /// Prints one line, and three seconds later a million lines, many with each system call.
+    Held,
+    /// Prints a line each 20 ms, with the time.
+    Paced,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 3] = [Self::Short, Self::Blocks, Self::Lines];
+    pub(super) const ALL: [Self; 5] = [Self::Short, Self::Blocks, Self::Lines, Self::Held, Self::Paced];
 
     pub(super) fn repository(self) -> &'static str {
         match self {
             Self::Short => "anna/short",
             Self::Blocks => "anna/blocks",
             Self::Lines => "anna/lines",
+            Self::Held => "anna/held",
+            Self::Paced => "anna/paced",
         }
     }
 
@@ -39,6 +47,10 @@ impl Script {
             Self::Short => format!("echo {FIRST_LINE}"),
             Self::Blocks => {
                 format!("yes \"$(printf '%{length}s' '' | tr ' ' '{mark}')\" | head -n {LINES}")
+            }
+            Self::Held => format!("echo {FIRST_LINE}\nsleep 3\n{}", Self::Blocks.body()),
+            Self::Paced => {
+                format!("for _ in $(seq {PACED_LINES}); do echo \"at $EPOCHREALTIME\"; sleep 0.02; done")
             }
             Self::Lines => {
                 format!(

@@ -1,5 +1,6 @@
 //! A Kozmic to measure, with a double of GitHub of its own and a project for each script.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -49,7 +50,7 @@ impl Stage {
             server = server.env("KOZMIC_RUNNER_CONCURRENCY", "0");
         }
         let server = Server::start(server.env("KOZMIC_DOCKER_NETWORK", &options.network)).await?;
-        let runners = Runners::start(options, &server, variant.runners, 1).await?;
+        let runners = Runners::start(options, &server, variant, 1).await?;
         let anna = Person::sign_in(&server, &github, LOGIN).await.context("sign in")?;
         let idle = usage::memory(server.pid().context("the server runs")?)?;
         let docker = Docker::at(&options.docker_url);
@@ -71,6 +72,11 @@ impl Stage {
         self.anna.add_hook(project, NewHook { title: "Bench", image, script: &text }).await?;
         self.projects.push((script, project));
         Ok(())
+    }
+
+    /// The server's data directory.
+    pub(super) fn data_dir(&self) -> &Path {
+        self.server.data_dir()
     }
 
     pub(super) fn pid(&self) -> Result<u32> {

@@ -84,7 +84,7 @@ impl Workshop {
         };
         let server = Server::start(server).await?;
         let each = plan.at_once().div_ceil(variant.runners.max(1));
-        let runners = Runners::start(options, &server, variant.runners, each).await?;
+        let runners = Runners::start(options, &server, variant, each).await?;
         let docker = Docker::at(&options.docker_url);
         let workshop = Self { github, server, runners, artifacts, docker };
         let read = workshop.github.head(CONFIGURATION, "main").await.context("there are recipes")?;
