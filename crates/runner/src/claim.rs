@@ -16,8 +16,9 @@ use tokio::time::Instant;
 /// No job waits for this look as long as the coordinator keeps its promise that `woken` returns when there may be a job.
 /// Each other event leads to a claim at once: the start, a free slot, a new connection, the end of draining, and an
 /// engine or a disk that is well again. The dispatcher looks for waiting jobs every few seconds, once for all runners, and
-/// wakes those that may have them. A thousand runners that look often would keep the server busy.
-const LOOK: Duration = Duration::from_secs(60);
+/// wakes those that may have them. The server compares all connected runners for each claim, so a thousand runners that look
+/// each minute would cost it more than all their beats.
+const LOOK: Duration = Duration::from_secs(300);
 
 /// The time after a lost answer in which the claim may still be under way at the coordinator. It may give this runner a
 /// job of which the runner learns only by its next claim.

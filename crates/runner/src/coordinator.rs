@@ -57,7 +57,7 @@ pub trait Coordinator: Send + Sync {
     /// order: an earlier claim may still be under way when a later one finds no job.
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Order>>;
 
-    /// Waits until there may be a job to claim. A runner that is not woken looks only about once a minute.
+    /// Waits until there may be a job to claim. A runner that is not woken looks only every few minutes.
     async fn woken(&self);
 
     /// Reports that the runner is alive, and its state. The runner keeps all the jobs that it holds for another while.
