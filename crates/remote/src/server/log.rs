@@ -21,7 +21,7 @@ use kozmic_edges::logs::{LogCopy, NotTaken, Pieces, Position};
 use kozmic_model::{ids::JobId, job::Attempt};
 use kozmic_runner::order::Order;
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 /// Shortest time between two messages about the log's end.
 const BREATH: Duration = Duration::from_millis(10);
@@ -86,7 +86,8 @@ impl Incoming<'_> {
         self.have(copy.end()).await?;
         // The time at which the runner last heard of the end, and the time at which it hears of it next.
         let (mut told, mut due) = (Instant::now(), None::<Instant>);
-        let mut looks = interval_at(Instant::now() + LOOK, LOOK);
+        let over = is_over(self.caller, self.order);
+        tokio::pin!(over);
         let mut silence = Instant::now() + SILENCE;
         loop {
             tokio::select! {
@@ -109,12 +110,7 @@ impl Incoming<'_> {
                         Heard::Over => return Ok(()),
                     }
                 }
-                _ = looks.tick() => {
-                    let standing = self.caller.coordinator.standing(self.order.attempt).await;
-                    if matches!(standing, Ok(None)) {
-                        return self.refuse("the attempt has ended".to_owned()).await.map(drop);
-                    }
-                }
+                () = &mut over => return self.refuse("the attempt has ended".to_owned()).await.map(drop),
                 () = sleep_until(silence) => bail!("the runner was silent"),
             }
         }
@@ -180,6 +176,19 @@ impl Incoming<'_> {
     async fn send(&mut self, message: Message) -> Result<()> {
         let sent = timeout(SILENCE, self.socket.send(message)).await;
         Ok(sent.context("the runner reads nothing")??)
+    }
+}
+
+/// Waits until the runner no longer holds the attempt. A question to the coordinator takes as long as the database is
+/// away, and the log goes on meanwhile.
+async fn is_over(caller: &Caller, order: &Order) {
+    let mut looks = interval_at(Instant::now() + LOOK, LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if matches!(caller.coordinator.standing(order.attempt).await, Ok(None)) {
+            return;
+        }
     }
 }
 
