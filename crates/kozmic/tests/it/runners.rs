@@ -5,11 +5,12 @@ mod cut_off;
 mod images;
 mod operators;
 mod outage;
+mod database;
 mod silence;
 mod machine;
 mod chaos;
 
-use crate::world::{GATE, LIMIT, World, open_gate_in};
+use crate::world::{GATE, IMAGE, LIMIT, World, open_gate_in};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
     docker::INSTANCE,
@@ -76,6 +77,14 @@ impl Fleet {
             }
         };
         tokio::time::timeout(LIMIT, look).await.context("the runner does not begin")?
+    }
+
+    /// Adds a hook of this name, whose script asks the listener.
+    async fn hook_named(&self, name: &str, listener: &listener::Listener) -> Result<()> {
+        let path = format!("/projects/{}/hooks/add/", self.world.project);
+        let script = format!("#!/bin/bash\n{}\n", listener.script(name));
+        let fields = [("title", name), ("image", IMAGE), ("script", &script)];
+        self.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()
     }
 
     async fn open_gate(&self) -> Result<()> {

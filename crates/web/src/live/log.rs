@@ -13,7 +13,7 @@ use crate::{
     log_text,
 };
 use axum::{extract::State, response::Response};
-use kozmic_edges::{broker::Topic, logs::LogReader};
+use kozmic_edges::{broker::Topic, logs::LogReader, store};
 use kozmic_model::{
     ids::{JobId, ProjectId},
     job::{Attempt, Job},
@@ -136,14 +136,10 @@ impl Viewer {
                 () = log_bell.rung() => {}
                 () = job_bell.rung() => self.renew().await?,
                 // It may concern this job, too: a new push cancels the jobs that it replaces.
-                () = project_bell.rung() => {
-                    self.stay().await?;
-                    self.renew().await?;
-                }
+                () = project_bell.rung() => self.stay().await?,
                 _ = ticks.tick() => {
                     self.stay().await?;
                     tick(&mut self.socket, frames::TICK).await?;
-                    self.renew().await?;
                 }
                 heard = listen(&mut self.socket) => heard?,
             }
@@ -187,11 +183,13 @@ impl Viewer {
         }
     }
 
-    /// Reads the job again. Another attempt begins another log.
+    /// Reads the job again. Another attempt begins another log. If the database is away, the log goes on.
     async fn renew(&mut self) -> Result<(), Broken> {
-        match self.look().await? {
-            true => send(&mut self.socket, frames::hello(self.attempt.number)).await,
-            false => Ok(()),
+        match self.look().await {
+            Ok(true) => send(&mut self.socket, frames::hello(self.attempt.number)).await,
+            Ok(false) => Ok(()),
+            Err(broken) if is_away(&broken) => Ok(()),
+            Err(broken) => Err(broken),
         }
     }
 
@@ -210,13 +208,23 @@ impl Viewer {
         Ok(true)
     }
 
+    /// Continues while the viewer may see the job, and reads the job again. If the database is away, the log goes on:
+    /// nobody's rights change meanwhile.
     async fn stay(&mut self) -> Result<(), Broken> {
-        let stays = stay(&self.app, &self.looker, Some(self.job.project)).await;
-        if stays.is_err() {
-            close(&mut self.socket).await;
+        match stay(&self.app, &self.looker, Some(self.job.project)).await {
+            Ok(()) => self.renew().await,
+            Err(broken) if is_away(&broken) => Ok(()),
+            Err(broken) => {
+                close(&mut self.socket).await;
+                Err(broken)
+            }
         }
-        stays
     }
+}
+
+/// True if the database did not answer.
+fn is_away(broken: &Broken) -> bool {
+    matches!(broken, Broken::Ours(fault) if store::is_away(fault))
 }
 
 /// The note for a log that is no longer kept.
