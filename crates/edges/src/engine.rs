@@ -36,8 +36,8 @@ pub trait Engine: Send + Sync {
     /// engine does not answer, its last answer is used.
     async fn is_job(&self, peer: IpAddr) -> bool;
 
-    /// The engine's version. The engine may start other programs to find it.
-    async fn version(&self) -> Result<String, EngineError>;
+    /// The engine's version and architecture. The engine may start other programs to find them.
+    async fn version(&self) -> Result<EngineVersion, EngineError>;
 
     /// The image with that name on the engine, if there is one. An id, or the beginning of an id, is not a name.
     async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError>;
@@ -207,6 +207,15 @@ pub trait Engine: Send + Sync {
 
     /// Removes the network of an attempt, if it has its own. Its containers must be removed before.
     async fn remove_network(&self, instance: &str, attempt: Attempt) -> Result<(), EngineError>;
+}
+
+/// An engine's version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineVersion {
+    /// The number, such as `27.5.1`.
+    pub number: String,
+    /// The architecture of the images that it pulls, in its own words; none if it does not tell.
+    pub architecture: Option<String>,
 }
 
 /// An image on the engine.

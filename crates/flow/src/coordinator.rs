@@ -162,7 +162,7 @@ impl Coordinator for Here {
     async fn beat(&self, state: &State) -> Result<()> {
         let until = self.flow.settings.lease(clock::now());
         let kept = self.flow.edges.store.queue().renew_leases(&[self.runner()], until).await;
-        self.machine.look(&self.flow).await;
+        self.machine.look(&self.flow, state.trouble.is_some()).await;
         kept.and(self.note(state).await)
     }
 

@@ -147,6 +147,16 @@ impl Away {
         });
     }
 
+    /// The newest facts about the machine.
+    pub fn facts(&self) -> RunnerFacts {
+        self.shared.facts.borrow().clone()
+    }
+
+    /// The runner's newest state.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.shared.state.subscribe()
+    }
+
     /// The reason why the server cannot be reached now, in a sentence; none while it can.
     pub fn trouble(&self) -> watch::Receiver<Option<String>> {
         self.shared.trouble.subscribe()

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use kozmic_edges::engine::{
-    Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
-    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage, TerminalSize,
+    Account, Attached, ContainerId, ContainerState, Engine, EngineError, EngineVersion, FoundContainer,
+    Image, Memory, Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage, TerminalSize,
 };
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use std::{net::IpAddr, time::Duration};
@@ -19,6 +19,9 @@ use tokio::sync::mpsc;
 
 /// The memory of the engine's machine, in bytes.
 pub const MEMORY: i64 = 8 << 30;
+
+/// The engine's architecture. Few machines have it, so a test tells it from that of its own machine.
+pub const ARCHITECTURE: &str = "s390x";
 
 #[async_trait]
 impl Engine for ScriptedEngine {
@@ -35,8 +38,10 @@ impl Engine for ScriptedEngine {
         false
     }
 
-    async fn version(&self) -> Result<String, EngineError> {
-        self.call(Verb::Version, async { Ok("scripted".to_owned()) }).await
+    async fn version(&self) -> Result<EngineVersion, EngineError> {
+        let version =
+            EngineVersion { number: "scripted".to_owned(), architecture: Some(ARCHITECTURE.to_owned()) };
+        self.call(Verb::Version, async { Ok(version) }).await
     }
 
     async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError> {

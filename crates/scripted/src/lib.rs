@@ -76,7 +76,7 @@ mod edges;
 #[cfg(test)]
 mod tests;
 
-pub use answers::MEMORY;
+pub use answers::{ARCHITECTURE, MEMORY};
 pub use channel::{Behaviour, ScriptedChannel};
 pub use edges::edges_to_nowhere;
 pub use engine::ScriptedEngine;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -18,6 +18,8 @@ use crate::program::{Program, Show};
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Format in which the engine pushes an image's manifest, and by which the registry finds it.
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Format of a list of images for several architectures.
+const INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 /// Debian's `docker-registry`. It ends and its images are removed when this is dropped.
 pub struct Registry {
@@ -81,6 +83,29 @@ impl Registry {
         Ok(published)
     }
 
+    /// Gives several images of one repository a name together. An engine gets the one of its own architecture. Each
+    /// image has its architecture and its present name, such as `team/tools:1`.
+    pub async fn publish_index(&self, name: &str, images: &[(&str, &str)]) -> Result<String> {
+        let mut manifests = Vec::new();
+        for (architecture, image) in images {
+            let (repository, tag) = split(image);
+            let manifest =
+                self.ask(Method::GET, &format!("{repository}/manifests/{tag}")).await?.bytes().await?;
+            let (digest, platform) =
+                (self.digest(image).await?, json!({"os": "linux", "architecture": architecture}));
+            let size = manifest.len();
+            manifests
+                .push(json!({"mediaType": MANIFEST, "size": size, "digest": digest, "platform": platform}));
+        }
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string();
+        let (repository, tag) = split(name);
+        let path = format!("{repository}/manifests/{tag}");
+        let put = self.request(Method::PUT, &path)?.header("Content-Type", INDEX).body(index);
+        let response = put.send().await.context("ask the registry")?;
+        ensure!(response.status().is_success(), "the registry answers {} to {path}", response.status());
+        Ok(format!("{}/{name}", self.host()))
+    }
+
     /// The digest (`sha256:` and so on) of the present image of this name, such as `team/tools:1`.
     pub async fn digest(&self, name: &str) -> Result<String> {
         let (repository, tag) = split(name);
@@ -96,14 +121,18 @@ impl Registry {
         self.ask(Method::DELETE, &format!("{}/manifests/{digest}", split(name).0)).await.map(drop)
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Result<Response> {
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
         let client = crate::http::builder().timeout(START_LIMIT).build().context("build a client")?;
         let request = client.request(method, format!("http://{}/v2/{path}", self.host()));
-        let request = match &self.login {
+        Ok(match &self.login {
             Some(login) => request.basic_auth(&login.user, Some(&login.password)),
             None => request,
-        };
-        let response = request.header("Accept", MANIFEST).send().await.context("ask the registry")?;
+        })
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Result<Response> {
+        let response = self.request(method, path)?.header("Accept", MANIFEST).send().await;
+        let response = response.context("ask the registry")?;
         ensure!(response.status().is_success(), "the registry answers {} to {path}", response.status());
         Ok(response)
     }

@@ -30,8 +30,8 @@ pub use network::JobNetwork;
 pub use reach::{Reach, Trial};
 
 use super::{
-    Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
-    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage, TerminalSize,
+    Account, Attached, ContainerId, ContainerState, Engine, EngineError, EngineVersion, FoundContainer,
+    Image, Memory, Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage, TerminalSize,
 };
 use async_trait::async_trait;
 use bollard::{BollardRequest, Docker, errors::Error};
@@ -156,9 +156,14 @@ impl Engine for DockerEngine {
         self.is_jobs_address(peer).await
     }
 
-    async fn version(&self) -> Result<String, EngineError> {
+    /// The architecture is the engine's own, which may be another one than its kernel's: a 32-bit engine on a 64-bit
+    /// kernel pulls 32-bit images.
+    async fn version(&self) -> Result<EngineVersion, EngineError> {
         match self.docker()?.version().await {
-            Ok(version) => Ok(version.version.unwrap_or_else(|| "unknown".to_owned())),
+            Ok(version) => Ok(EngineVersion {
+                number: version.version.unwrap_or_else(|| "unknown".to_owned()),
+                architecture: version.arch,
+            }),
             Err(fault) => Err(self.explained(fault).await),
         }
     }

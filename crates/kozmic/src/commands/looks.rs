@@ -74,7 +74,7 @@ pub(super) async fn engine(settings: &Settings) -> Finding {
 
 async fn jobs_on(settings: &Settings) -> Result<String, String> {
     let engine = DockerEngine::new(settings.docker.clone());
-    let version = engine.version().await.map_err(|fault| fault.to_string())?;
+    let version = engine.version().await.map_err(|fault| fault.to_string())?.number;
     let url = &settings.docker.url;
     let networks = match &settings.docker.network {
         JobNetwork::Own => {

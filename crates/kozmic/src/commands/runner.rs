@@ -10,14 +10,21 @@ use kozmic_edges::{
     git::{GitError, Mirrors},
     logs::Logs,
 };
+use kozmic_model::runner::RunnerFacts;
 use kozmic_remote::{Access, Away, Introduction, RunnerToken};
-use kozmic_runner::{OpenRunner, Runner, Tools, coordinator::Coordinator, facts, turns::Turns};
+use kozmic_runner::{
+    OpenRunner, Runner, Tools,
+    coordinator::{Coordinator, State},
+    facts,
+    turns::Turns,
+};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
@@ -159,13 +166,29 @@ fn tools(settings: &Settings, dir: &DataDir) -> anyhow::Result<Tools> {
 }
 
 async fn introduction(settings: &Settings, tools: &Tools) -> Introduction {
-    let facts = facts(tools.engine.as_ref(), &tools.room).await;
+    let facts = facts(tools.engine.as_ref(), &tools.room, RunnerFacts::default()).await;
     Introduction { features: Vec::new(), facts, slots: settings.runner.concurrency }
 }
 
-/// Tells the server about changes of the machine: the engine may be updated, and the disk fills.
+/// Tells the server about changes of the machine: the engine may be updated, and the disk fills. After a trouble, the
+/// engine may be another one.
 async fn tell_facts(tools: Tools, away: Arc<Away>, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(FACTS)).await.is_some() {
-        away.note_facts(facts(tools.engine.as_ref(), &tools.room).await);
+    let mut state = away.state();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FACTS) => {}
+            () = end_of_trouble(&mut state) => {}
+            () = stop.cancelled() => return,
+        }
+        away.note_facts(facts(tools.engine.as_ref(), &tools.room, away.facts()).await);
+    }
+}
+
+/// Waits until the runner had trouble and has none any more.
+async fn end_of_trouble(state: &mut watch::Receiver<State>) {
+    for has_trouble in [true, false] {
+        if state.wait_for(|state| state.trouble.is_some() == has_trouble).await.is_err() {
+            return std::future::pending().await;
+        }
     }
 }

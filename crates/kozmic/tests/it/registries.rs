@@ -103,6 +103,36 @@ async fn logs(world: &World, project: u64) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
+async fn of_an_image_for_two_architectures_the_one_of_the_engine_is_pulled() -> Result<()> {
+    let registry = Registry::start().await?;
+    let world = world_with(&registry).await?;
+    let own = world.docker.run(&["version", "--format", "{{.Server.Arch}}"]).await?;
+    let foreign = if own == "arm64" { "amd64" } else { "arm64" };
+    for architecture in [&*own, foreign] {
+        let made = format!("kozmic-test/{architecture}:{}", world.server.instance().unwrap_or_default());
+        let container = world.docker.run(&["create", IMAGE, "true"]).await?;
+        let change = format!("ENV MADE_FOR={architecture}");
+        world.docker.run(&["commit", "--change", &change, &container, &made]).await?;
+        world.docker.run(&["rm", &container]).await?;
+        registry.publish(&world.docker, &made, &format!("team/multi:{architecture}")).await?;
+        world.docker.run(&["rmi", &made]).await?;
+    }
+    let [own_image, foreign_image] = [&*own, foreign].map(|name| format!("team/multi:{name}"));
+    let images = [(foreign, &*foreign_image), (&*own, &*own_image)];
+    let image = registry.publish_index("team/multi:1", &images).await?;
+    world.hook_in(&image, "echo made for $MADE_FOR").await?;
+    let pushed = world.push("Begin").await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let log = world.log().await?;
+    assert!(log.contains(&format!("made for {own}\n")), "{log}");
+    let listed = world.server.run(&["runners", "list"]).await?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.split_whitespace().any(|labels| labels.split(',').any(|label| label == own)), "{listed}");
+    world.remove_image(&image).await?;
+    world.end().await
+}
+
+#[tokio::test]
 async fn a_hook_may_ask_for_the_newest_image_each_time() -> Result<()> {
     let registry = Registry::start().await?;
     let world = world_with(&registry).await?;

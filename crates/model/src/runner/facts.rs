@@ -51,6 +51,8 @@ fn in_images(architecture: &str) -> &str {
     match architecture {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
+        "armv6l" | "armv7l" | "armv8l" => "arm",
+        "i386" | "i586" | "i686" => "386",
         other => other,
     }
 }
@@ -86,6 +88,8 @@ mod tests {
     fn labels_follow_from_architecture_and_engine() {
         assert_eq!(labels("amd64", "20.10.24+dfsg1"), "amd64,docker-20,docker-20.10");
         assert_eq!(labels("aarch64", "27.5.1"), "arm64,docker-27,docker-27.5");
+        assert_eq!(labels("armv7l", "27.5.1"), "arm,docker-27,docker-27.5");
+        assert_eq!(labels("i686", "28"), "386,docker-28");
         assert_eq!(labels("riscv 64!", "28"), "docker-28");
         assert_eq!(labels("deploy", "28"), "docker-28", "a runner cannot give itself a label");
         assert_eq!(labels("arm64", "dev"), "arm64");
