@@ -95,10 +95,16 @@ impl Program {
 
     /// Waits until the child has printed this, on either output.
     pub(crate) async fn wait_for_output(&self, text: &str, limit: Duration) -> Result<()> {
+        self.wait_for_outputs(text, 1, limit).await
+    }
+
+    /// Waits until the child has printed so many lines with this.
+    pub(crate) async fn wait_for_outputs(&self, text: &str, times: usize, limit: Duration) -> Result<()> {
         let mut lines = self.lines.subscribe();
-        let printed = lines.wait_for(|lines| lines.iter().any(|line| line.text.contains(text)));
-        let found = tokio::time::timeout(limit, printed).await;
-        ensure!(matches!(found, Ok(Ok(_))), "{} did not print {text:?}:\n{}", self.name, self.output());
+        let count = |lines: &Vec<Line>| lines.iter().filter(|line| line.text.contains(text)).count();
+        let found = tokio::time::timeout(limit, lines.wait_for(|lines| count(lines) >= times)).await;
+        let is_found = matches!(found, Ok(Ok(_)));
+        ensure!(is_found, "{} did not print {text:?} {times} times:\n{}", self.name, self.output());
         Ok(())
     }
 

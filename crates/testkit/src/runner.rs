@@ -1,5 +1,6 @@
 //! The real `kozmic runner` as a child process, which works for a server.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct Runner {
     url: String,
     name: String,
     env: Vec<(String, String)>,
+    /// The command that starts it; empty: it is started directly.
+    by: Vec<String>,
     dir: TempDir,
     show: Show,
     program: Option<Program>,
@@ -45,12 +48,26 @@ impl Runner {
         let dir = private_dir()?;
         std::fs::write(dir.path().join("token"), token).context("write a token")?;
         let (binary, url) = (server.binary().to_owned(), url.to_owned());
-        Ok(Self { binary, url, name, env: Vec::new(), dir, show: Show::Always, program: None })
+        Ok(Self {
+            binary,
+            url,
+            name,
+            env: Vec::new(),
+            by: Vec::new(),
+            dir,
+            show: Show::Always,
+            program: None,
+        })
     }
 
     /// Sets a variable of its environment, from the next start on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts it by a command that becomes it, such as that of a network of its own.
+    pub fn start_by(&mut self, command: Vec<String>) {
+        self.by = command;
     }
 
     /// Never shows its output, and makes it print as little as it does for people.
@@ -97,6 +114,12 @@ impl Runner {
         self.program.as_ref().context("the runner was not started")?.wait_for_output(text, LIMIT).await
     }
 
+    /// Waits until it has printed this so many times.
+    pub async fn wait_for_outputs(&self, text: &str, times: usize) -> Result<()> {
+        let program = self.program.as_ref().context("the runner was not started")?;
+        program.wait_for_outputs(text, times, LIMIT).await
+    }
+
     /// Kills it with SIGKILL.
     pub async fn kill_9(&mut self) -> Result<()> {
         self.program.as_mut().context("the runner was not started")?.kill().await
@@ -115,7 +138,9 @@ impl Runner {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut words = self.by.iter().map(OsStr::new).chain([self.binary.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("KOZMIC_") {
                 command.env_remove(name);

@@ -1,6 +1,7 @@
 //! The real `kozmic` binary as a child process, with the double in GitHub's place.
 
 use std::fs::Permissions;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
@@ -30,6 +31,7 @@ const OLDER: &str = "STORIES_UPGRADE_FROM";
 pub struct ServerOptions {
     binary: PathBuf,
     github: GitHub,
+    host: Ipv4Addr,
     port: Option<u16>,
     data_dir: Option<PathBuf>,
     env: Vec<(String, Option<String>)>,
@@ -42,11 +44,19 @@ impl ServerOptions {
         Self {
             binary: binary.into(),
             github: github.clone(),
+            host: Ipv4Addr::LOCALHOST,
             port: None,
             data_dir: None,
             env: Vec::new(),
             show: Show::Always,
         }
+    }
+
+    /// Listens on all addresses of this machine, for callers from other networks. The default is loopback.
+    #[must_use]
+    pub fn on_all_addresses(mut self) -> Self {
+        self.host = Ipv4Addr::UNSPECIFIED;
+        self
     }
 
     /// Listens on this port. The default is any free one.
@@ -138,6 +148,17 @@ impl Server {
     /// The server's address without a slash at the end, such as `http://127.0.0.1:20001`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The server's address for callers that have another one for this machine.
+    pub fn url_at(&self, host: Ipv4Addr) -> String {
+        format!("http://{host}:{}", self.port)
+    }
+
+    /// Waits until the server has printed this so many times since its last start.
+    pub async fn wait_for_outputs(&self, text: &str, times: usize, limit: Duration) -> Result<()> {
+        let program = self.program.as_ref().context("the server was stopped")?;
+        program.wait_for_outputs(text, times, limit).await
     }
 
     /// The program.
@@ -245,7 +266,7 @@ impl Server {
         command
             .args(args)
             .current_dir(&self.data_dir)
-            .env("KOZMIC_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("KOZMIC_LISTEN", format!("{}:{}", self.options.host, self.port))
             .env("KOZMIC_PUBLIC_URL", self.url())
             .env("KOZMIC_DATA_DIR", &self.data_dir)
             .env("KOZMIC_GITHUB_URL", github.url())

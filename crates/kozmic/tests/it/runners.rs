@@ -2,6 +2,7 @@
 
 mod listener;
 mod cut_off;
+mod partition;
 mod images;
 mod operators;
 mod outage;

@@ -61,7 +61,12 @@ impl World {
         let github = github().await?;
         let settings =
             settings.iter().fold(options(&github), |options, (name, value)| options.env(name, value));
-        let server = Server::start(settings).await?;
+        Self::of(github, settings).await
+    }
+
+    /// With these options of the server, and a GitHub that has Anna's repository.
+    pub async fn of(github: GitHub, options: ServerOptions) -> Result<Self> {
+        let server = Server::start(options).await?;
         let anna = Person::sign_in(&server, &github, "anna").await?;
         let project = anna.add_project(REPOSITORY).await?;
         Ok(Self { github, server, anna, project, docker: Docker::default() })
