@@ -1,5 +1,7 @@
 //! Runners on other machines get the jobs that they may have, and lose what they had not begun if they fall silent.
 
+mod wire;
+
 use super::{forever, lose};
 use crate::{
     coordinator::{Here, Patient},
