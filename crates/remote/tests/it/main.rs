@@ -10,6 +10,7 @@ mod hostile;
 mod line;
 mod logs;
 mod proxy;
+mod recorded;
 mod registry;
 mod restored;
 mod stage;

@@ -90,8 +90,17 @@ impl Stage {
 
     /// A new process of the runner that has its logs in this directory.
     pub(crate) fn runner_in(&self, dir: &str, token: &RunnerToken) -> RunnersEnd {
+        self.connected(self.proxy.address, dir, token)
+    }
+
+    /// A new process of the runner that calls this address.
+    pub(crate) fn runner_by(&self, address: SocketAddr) -> RunnersEnd {
+        self.connected(address, "runner-elsewhere", &self.token)
+    }
+
+    fn connected(&self, address: SocketAddr, dir: &str, token: &RunnerToken) -> RunnersEnd {
         let logs = Logs::open(self.dir.path().join(dir)).unwrap();
-        let server = format!("http://{}", self.proxy.address).parse().unwrap();
+        let server = format!("http://{address}").parse().unwrap();
         let access = Access { server, token: token.clone() };
         let introduction = Introduction { slots: 2, ..Introduction::default() };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
