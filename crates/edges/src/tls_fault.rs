@@ -38,6 +38,10 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
+    /// The place for an authority that is not trusted yet.
+    pub const TRUST: &str =
+        "the machine's list of authorities can have it, or the file that SSL_CERT_FILE names";
+
     /// The TLS fault in a chain of causes, if there is one.
     pub fn within(fault: &(dyn error::Error + 'static)) -> Option<Self> {
         let mut fault = Some(fault);

@@ -146,6 +146,10 @@ impl Runner {
                 command.env_remove(name);
             }
         }
+        // Settings of git for whoever runs the test are not the runner's.
+        for name in ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH"] {
+            command.env_remove(name);
+        }
         command
             .args(["runner", "--server", &self.url, "--token-file", "token"])
             .current_dir(self.dir.path())

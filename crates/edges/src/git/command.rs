@@ -157,6 +157,7 @@ impl Git {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_ALLOW_PROTOCOL", "")
+            .envs(trusted(|name| std::env::var_os(name)))
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         // These commands count objects, and a large history needs more memory.
         if !["pack-objects", "repack", "upload-pack"].contains(&what) {
@@ -169,9 +170,28 @@ impl Git {
     }
 }
 
+/// The authorities of servers, by git's variables: those that this program trusts by the usual variables, which git
+/// itself does not read.
+fn trusted(variable: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, OsString)> {
+    let names = [("SSL_CERT_FILE", "GIT_SSL_CAINFO"), ("SSL_CERT_DIR", "GIT_SSL_CAPATH")];
+    let missing = names.into_iter().filter(|(_, of_git)| variable(of_git).is_none());
+    missing.filter_map(|(usual, of_git)| Some((of_git, variable(usual)?))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn git_trusts_the_authorities_of_the_usual_variables_unless_it_has_its_own() {
+        let given = |known: &'static [(&str, &str)]| {
+            trusted(move |name| known.iter().find(|(of, _)| *of == name).map(|(_, value)| value.into()))
+        };
+        assert_eq!(given(&[]), []);
+        assert_eq!(given(&[("SSL_CERT_FILE", "/a")]), [("GIT_SSL_CAINFO", "/a".into())]);
+        assert_eq!(given(&[("SSL_CERT_DIR", "/d")]), [("GIT_SSL_CAPATH", "/d".into())]);
+        assert_eq!(given(&[("SSL_CERT_FILE", "/a"), ("GIT_SSL_CAINFO", "/b")]), []);
+    }
 
     /// True if the process exists and is not a zombie.
     fn is_alive(process: &str) -> bool {

@@ -32,7 +32,6 @@ const GOODBYE: Duration = Duration::from_secs(2);
 const NO_STARTTLS: &str = "it offers no STARTTLS, and nothing is sent without; smtps:// speaks TLS from the start, and \
                            ?tls=off trusts the network";
 const STARTTLS: &str = "if it has STARTTLS, its address begins with smtp://";
-const TRUST: &str = "the machine's list of authorities can have it, or the file that SSL_CERT_FILE names";
 
 /// Sender of mails: `Kozmic <kozmic@example.org>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,7 +205,7 @@ fn list_headers(list: &MailList) -> Vec<(&'static str, String)> {
 /// The text for a fault of a connection.
 fn in_words(fault: &Error) -> String {
     match TlsFault::within(fault) {
-        Some(TlsFault::UnknownAuthority) => format!("it {}; {TRUST}", TlsFault::UnknownAuthority),
+        Some(TlsFault::UnknownAuthority) => format!("it {}; {}", TlsFault::UnknownAuthority, TlsFault::TRUST),
         Some(TlsFault::NoTls) => format!("it {}; {STARTTLS}", TlsFault::NoTls),
         Some(fault) => format!("it {fault}"),
         None => fault.to_string(),

@@ -3,6 +3,7 @@
 mod listener;
 mod cut_off;
 mod partition;
+mod authority;
 mod images;
 mod operators;
 mod outage;

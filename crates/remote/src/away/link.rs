@@ -9,6 +9,7 @@ use crate::protocol::{
 use anyhow::{Context, Result, anyhow};
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use kozmic_edges::tls_fault::TlsFault;
 use reqwest::{Client, RequestBuilder, Response, Upgraded, redirect};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -142,8 +143,14 @@ pub(super) fn limits() -> WebSocketConfig {
 }
 
 pub(super) fn lost(fault: reqwest::Error) -> LinkFault {
-    // The address has nothing secret, but it is long.
-    LinkFault::Lost(fault.without_url().into())
+    LinkFault::Lost(match TlsFault::within(&fault) {
+        Some(TlsFault::UnknownAuthority) => {
+            anyhow!("it {}; {}", TlsFault::UnknownAuthority, TlsFault::TRUST)
+        }
+        Some(fault) => anyhow!("it {fault}"),
+        // The address has nothing secret, but it is long.
+        None => fault.without_url().into(),
+    })
 }
 
 /// The response, if it is no error.
