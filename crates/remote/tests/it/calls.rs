@@ -1,7 +1,9 @@
 //! Calls: their answers are lost, their tokens are wrong, their protocols are old.
 
 use crate::stage::{LONGEST, Stage, order, until};
+use axum::{Json, Router};
 use futures_util::FutureExt;
+use http::StatusCode;
 use kozmic_edges::engine::RegistryLogin;
 use kozmic_model::{
     cache::CacheInputs,
@@ -18,7 +20,11 @@ use kozmic_runner::{
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn an_order_arrives_with_all_that_it_has() {
@@ -189,6 +195,32 @@ async fn an_old_protocol_is_refused_with_a_sentence_and_unknown_fields_are_ignor
     assert_eq!((status, answer), (200, json!({"answer": "held", "attempts": []})));
     let (status, answer) = post(&stage, Some(&own), json!({"call": "sing"})).await;
     assert_eq!((status, &answer["kind"]), (400, &json!("invalid")));
+}
+
+#[tokio::test]
+async fn a_runner_of_another_protocol_says_why_its_server_refuses_it() {
+    for (protocol, advice) in [("0", "update the runner"), ("9999", "update the server first")] {
+        let stage = Arc::new(Stage::new().await);
+        let of_other = Arc::clone(&stage);
+        // The server gets each request as one of the other version.
+        let refuse = move || {
+            let stage = Arc::clone(&of_other);
+            async move {
+                let (status, body) = post(&stage, Some(protocol), json!({"call": "held"})).await;
+                (StatusCode::from_u16(status).unwrap(), Json(body))
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(refuse)).await });
+        let runner = stage.runner_by(address);
+        let mut trouble = runner.away.trouble();
+        let trouble = trouble.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+        let sentence = format!("in the versions 1 to 1, and the runner speaks {protocol}: {advice}");
+        assert!(trouble.ends_with(&sentence), "{trouble}");
+        let fault = runner.away.claim(&new_key()).await.err().expect("it is refused");
+        assert!(fault.to_string().ends_with(&sentence), "{fault:#}");
+    }
 }
 
 #[tokio::test]
