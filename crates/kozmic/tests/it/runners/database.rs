@@ -39,12 +39,8 @@ impl Fleet {
 
 /// Reads until the server has said once more that the connection is alive. It does so every half a minute.
 async fn read_to_a_tick(live: &mut Live) -> Result<()> {
-    loop {
-        match live.next(LIMIT).await?.context("the live log ended")? {
-            Frame::Tick => return Ok(()),
-            _ => {}
-        }
-    }
+    while live.next(LIMIT).await?.context("the live log ended")? != Frame::Tick {}
+    Ok(())
 }
 
 #[tokio::test]
