@@ -29,6 +29,7 @@ pub(super) struct OldRunner<'a> {
     stage: &'a Stage,
     said: Vec<Said>,
     headers: HeaderMap,
+    http: reqwest::Client,
     line: Option<WebSocketStream<TcpStream>>,
     log: Option<WebSocketStream<TcpStream>>,
 }
@@ -38,7 +39,7 @@ impl<'a> OldRunner<'a> {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", format!("Bearer {}", stage.token.expose()).parse().unwrap());
         headers.insert("kozmic-runner-protocol", "1".parse().unwrap());
-        Self { stage, said, headers, line: None, log: None }
+        Self { stage, said, headers, http: reqwest::Client::new(), line: None, log: None }
     }
 
     /// Says everything, and checks that the answers are of the kind that they were.
@@ -69,7 +70,7 @@ impl<'a> OldRunner<'a> {
         if call["call"] == "claim" {
             self.stage.known.ledger.give(order(1));
         }
-        let request = reqwest::Client::new().post(self.stage.url("call")).headers(self.headers.clone());
+        let request = self.http.post(self.stage.url("call")).headers(self.headers.clone());
         let response = request.json(call).send().await?;
         let (status, body) = (response.status(), response.json::<Value>().await?);
         ensure!(status.is_success() && body["answer"] == answer["answer"], "{call} gets {body}");
