@@ -5,8 +5,8 @@
 //! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
 //! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
 //! [`mail`] server, a [`postgres`] with a [`pgbouncer`] before it, a [`mariadb`], an [`authority`] of certificates, an
-//! [`engine_on_tls`], a [`tls_door`] before a server, a network of its own for a runner ([`netns`]), a second [`engine`]
-//! that may be stopped and killed; and a second double, the [`hub`] of artifacts. A story reads so:
+//! [`engine_on_tls`], a [`tls_door`] before a server, a network of its own for a runner ([`netns`]), a second
+//! [`engine`] that may be stopped and killed; and a second double, the [`hub`] of artifacts. A story reads so:
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -1,6 +1,6 @@
-//! A recorded conversation of protocol 1, in `recorded/1.json`. A peer of that version says and reads no more than this.
-//! So each end of today gets what the other end said then, also without the fields that may be missing, and with fields
-//! that a newer version may add.
+//! A recorded conversation of protocol 1, in `recorded/1.json`. A peer of that version says and reads nothing else. So
+//! each end of today gets the words of the other end of then, also without the fields that may be missing, and with
+//! fields that a newer version may add.
 //!
 //! `KOZMIC_RECORD=1 cargo nextest run a_recorded_conversation` records it anew: only for a new version of the protocol,
 //! into a new file.
