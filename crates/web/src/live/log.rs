@@ -183,20 +183,21 @@ impl Viewer {
         }
     }
 
-    /// Reads the job again. Another attempt begins another log. If the database is away, the log goes on.
+    /// Reads the job again. Another attempt begins another log.
     async fn renew(&mut self) -> Result<(), Broken> {
-        match self.look().await {
-            Ok(true) => send(&mut self.socket, frames::hello(self.attempt.number)).await,
-            Ok(false) => Ok(()),
-            Err(broken) if is_away(&broken) => Ok(()),
-            Err(broken) => Err(broken),
+        match self.look().await? {
+            true => send(&mut self.socket, frames::hello(self.attempt.number)).await,
+            false => Ok(()),
         }
     }
 
-    /// Reads the job's row; true if another attempt began.
+    /// Reads the job's row; true if another attempt began. If the database is away, the log goes on as before.
     async fn look(&mut self) -> Result<bool, Broken> {
-        if let Some(job) = self.app.edges.store.builds().job(self.job.project, self.job.id).await? {
-            self.job = job;
+        match self.app.edges.store.builds().job(self.job.project, self.job.id).await {
+            Ok(Some(job)) => self.job = job,
+            Ok(None) => {}
+            Err(fault) if store::is_away(&fault) => {}
+            Err(fault) => return Err(fault.into()),
         }
         let attempt = self.job.shown_attempt();
         if self.attempt == attempt {
