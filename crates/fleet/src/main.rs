@@ -7,6 +7,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use kozmic_edges::{git::Mirrors, logs::Logs, room::Room};
+use kozmic_model::runner::RunnerFacts;
 use kozmic_remote::{Access, Away, Introduction};
 use kozmic_runner::{
     OpenRunner, Runner, RunnerSettings, Tools, coordinator::Coordinator, facts, registry::PrivateRegistries,
@@ -73,7 +74,7 @@ async fn start(fleet: Arc<Fleet>, token: String) -> Result<Arc<Away>> {
         Access { server: fleet.server.clone(), token: token.trim().parse().context("read a token")? };
     let name = access.token.name().to_owned();
     let tools = tools(&fleet.dir.path().join(&name))?;
-    let facts = facts(tools.engine.as_ref(), &tools.room).await;
+    let facts = facts(tools.engine.as_ref(), &tools.room, RunnerFacts::default()).await;
     let own = Introduction { features: Vec::new(), facts, slots: 1 };
     let (stop, tasks) = (fleet.stop.clone(), fleet.tasks.clone());
     let away = Arc::new(Away::open(access, own, tools.logs.clone(), &stop, tasks.clone())?);

@@ -19,10 +19,11 @@ use crate::{protocol::line::Welcome, token::RunnerToken};
 use anyhow::Result;
 use attempts::Attempts;
 use contact::Contact;
-use kozmic_edges::logs::Logs;
+use kozmic_edges::{logs::Logs, secret};
 use kozmic_model::runner::RunnerFacts;
 use kozmic_runner::coordinator::State;
 use link::Link;
+use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use tokio_util::{
@@ -50,13 +51,6 @@ pub struct Introduction {
     pub facts: RunnerFacts,
     /// Number of jobs that it runs at once.
     pub slots: usize,
-}
-
-/// A word that no other process has.
-fn random_word() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(hex::encode(bytes))
 }
 
 /// A coordinator on another machine. Its connections end when it is dropped.
@@ -122,7 +116,7 @@ impl Away {
             images: Notify::new(),
             welcome: watch::Sender::new(None),
             is_connected: watch::Sender::new(false),
-            process: random_word()?,
+            process: secret::random().expose_secret().to_owned(),
             trouble: watch::Sender::new(None),
             stop: stop.clone(),
             tasks,

@@ -8,7 +8,7 @@ use crate::{
     checkout,
     claim::Claims,
     coordinator::Stopped,
-    desk::{BEAT, Desk, ENGINE_LOOK},
+    desk::{Desk, ENGINE_LOOK},
     earlier,
     ending::Absence,
     halt::Halt,

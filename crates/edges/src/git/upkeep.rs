@@ -258,7 +258,7 @@ mod tests {
         let (mirror, month) = (forge.mirror(), Duration::from_hours(30 * 24));
         let age = || fs::File::open(&mirror).unwrap().set_modified(SystemTime::now() - month).unwrap();
         age();
-        forge.mirrors.fetch(&wanted).await.unwrap();
+        drop(forge.mirrors.fetch(&wanted).await.unwrap());
         forge.mirrors.forget_unused(month).await.unwrap();
         assert!(mirror.exists(), "a job used it just now");
         age();
