@@ -75,7 +75,7 @@ async fn start(fleet: Arc<Fleet>, token: String) -> Result<Arc<Away>> {
     let name = access.token.name().to_owned();
     let tools = tools(&fleet.dir.path().join(&name))?;
     let facts = facts(tools.engine.as_ref(), &tools.room, RunnerFacts::default()).await;
-    let own = Introduction { features: Vec::new(), facts, slots: 1 };
+    let own = Introduction { features: Vec::new(), facts, slots: 1, process: String::new() };
     let (stop, tasks) = (fleet.stop.clone(), fleet.tasks.clone());
     let away = Arc::new(Away::open(access, own, tools.logs.clone(), &stop, tasks.clone())?);
     let settings = RunnerSettings {

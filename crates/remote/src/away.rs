@@ -19,11 +19,10 @@ use crate::{protocol::line::Welcome, token::RunnerToken};
 use anyhow::Result;
 use attempts::Attempts;
 use contact::Contact;
-use kozmic_edges::{logs::Logs, secret};
+use kozmic_edges::logs::Logs;
 use kozmic_model::runner::RunnerFacts;
 use kozmic_runner::coordinator::State;
 use link::Link;
-use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use tokio_util::{
@@ -51,6 +50,8 @@ pub struct Introduction {
     pub facts: RunnerFacts,
     /// Number of jobs that it runs at once.
     pub slots: usize,
+    /// A random word of this process. The server lets in one process of a runner at a time; an empty word is any.
+    pub process: String,
 }
 
 /// A coordinator on another machine. Its connections end when it is dropped.
@@ -78,8 +79,6 @@ struct Shared {
     welcome: watch::Sender<Option<Welcome>>,
     /// True while the line is open.
     is_connected: watch::Sender<bool>,
-    /// A random word, by which the server knows this process.
-    process: String,
     /// The reason why the server cannot be reached, in a sentence.
     trouble: watch::Sender<Option<String>>,
     stop: CancellationToken,
@@ -116,7 +115,6 @@ impl Away {
             images: Notify::new(),
             welcome: watch::Sender::new(None),
             is_connected: watch::Sender::new(false),
-            process: secret::random().expose_secret().to_owned(),
             trouble: watch::Sender::new(None),
             stop: stop.clone(),
             tasks,

@@ -9,6 +9,7 @@ use kozmic_edges::{
     engine::docker::DockerEngine,
     git::{GitError, Mirrors},
     logs::Logs,
+    secret,
 };
 use kozmic_model::runner::RunnerFacts;
 use kozmic_remote::{Access, Away, Introduction, RunnerToken};
@@ -18,6 +19,7 @@ use kozmic_runner::{
     facts,
     turns::Turns,
 };
+use secrecy::ExposeSecret;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -166,8 +168,9 @@ fn tools(settings: &Settings, dir: &DataDir) -> anyhow::Result<Tools> {
 }
 
 async fn introduction(settings: &Settings, tools: &Tools) -> Introduction {
+    let process = secret::random().expose_secret().to_owned();
     let facts = facts(tools.engine.as_ref(), &tools.room, RunnerFacts::default()).await;
-    Introduction { features: Vec::new(), facts, slots: settings.runner.concurrency }
+    Introduction { features: Vec::new(), facts, slots: settings.runner.concurrency, process }
 }
 
 /// Tells the server about changes of the machine: the engine may be updated, and the disk fills. After a trouble, the

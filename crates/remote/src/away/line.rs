@@ -34,6 +34,10 @@ const REFUSED: Duration = Duration::from_secs(10);
 #[error("the server hung up: {0}")]
 pub(super) struct HungUp(String);
 
+/// Pause after the server hung up with a reason. The process before this one may be gone without the server's
+/// knowledge.
+const HUNG_UP: Duration = Duration::from_secs(1);
+
 /// The end of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -76,7 +80,7 @@ async fn once(shared: &Shared) -> Duration {
         Err(fault) => {
             if let Some(HungUp(reason)) = fault.downcast_ref() {
                 shared.note_trouble(Some(format!("the server hung up: {reason}")));
-                return up_to(JITTER) + REFUSED;
+                return up_to(JITTER) + HUNG_UP;
             }
             shared.note_trouble(Some(format!("the connection to the server broke: {fault:#}")));
             if begun.elapsed() > SILENCE { Duration::ZERO } else { up_to(JITTER) + PAUSE }
@@ -141,7 +145,7 @@ where
         facts: shared.facts.borrow().clone(),
         state: (&*shared.state.borrow()).into(),
         holds,
-        process: shared.process.clone(),
+        process: introduction.process,
     };
     say(socket, &FromRunner::Hello(hello)).await?;
     let welcomed = async {

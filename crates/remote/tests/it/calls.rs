@@ -218,7 +218,7 @@ async fn a_runner_of_another_protocol_says_why_its_server_refuses_it() {
         let trouble = trouble.wait_for(Option::is_some).await.unwrap().clone().unwrap();
         let sentence = format!("in the versions 1 to 1, and the runner speaks {protocol}: {advice}");
         assert!(trouble.ends_with(&sentence), "{trouble}");
-        let fault = runner.away.claim(&new_key()).await.err().expect("it is refused");
+        let fault = runner.away.surplus_images(&[]).await.expect_err("it is refused");
         assert!(fault.to_string().ends_with(&sentence), "{fault:#}");
     }
 }

@@ -102,7 +102,8 @@ impl Stage {
         let logs = Logs::open(self.dir.path().join(dir)).unwrap();
         let server = format!("http://{address}").parse().unwrap();
         let access = Access { server, token: token.clone() };
-        let introduction = Introduction { slots: 2, ..Introduction::default() };
+        let process = format!("in {dir}");
+        let introduction = Introduction { slots: 2, process, ..Introduction::default() };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let away = Away::open(access, introduction, logs.clone(), &stop, tasks).unwrap();
         RunnersEnd { away: Arc::new(away), logs }
