@@ -75,6 +75,7 @@ async fn once(shared: &Shared) -> Duration {
     let begun = Instant::now();
     let ended = talk(shared, socket).await;
     shared.is_connected.send_replace(false);
+    shared.link.forget_connections();
     match ended {
         Ok(Ended::Over) => up_to(JITTER) + PAUSE,
         Err(fault) => {

@@ -11,7 +11,10 @@ use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use kozmic_edges::tls_fault::TlsFault;
 use reqwest::{Client, RequestBuilder, Response, Upgraded, redirect};
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream,
@@ -39,9 +42,11 @@ pub(super) type Socket = WebSocketStream<Upgraded>;
 
 /// The way to the server, with the token.
 pub(super) struct Link {
-    http: Client,
-    server: Url,
-    token: String,
+    /// For requests, over connections that are kept for the next one.
+    http: Mutex<Client>,
+    /// For WebSockets, each over a new connection: a kept one may be dead without anybody's knowledge.
+    sockets: Client,
+    access: Access,
 }
 
 /// A request without the wanted answer.
@@ -64,37 +69,33 @@ impl LinkFault {
 
 impl Link {
     pub(super) fn new(access: Access) -> Result<Self> {
-        let mut headers = HeaderMap::new();
-        let mut token = HeaderValue::try_from(format!("Bearer {}", access.token.expose()))?;
-        token.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, token);
-        headers.insert(PROTOCOL_HEADER, HeaderValue::from(PROTOCOL));
-        let client = Client::builder()
-            .user_agent(concat!("kozmic-runner/", env!("CARGO_PKG_VERSION")))
-            // A redirect to another host would get the token.
-            .redirect(redirect::Policy::none())
-            .default_headers(headers)
-            .connect_timeout(CONNECT)
-            .tcp_keepalive(Duration::from_secs(20))
-            .pool_idle_timeout(Duration::from_secs(50));
-        let http = client.build().context("prepare connections to the server")?;
-        Ok(Self { http, server: access.server, token: access.token.expose().to_owned() })
+        let (http, sockets) = (client(&access, usize::MAX)?, client(&access, 0)?);
+        Ok(Self { http: Mutex::new(http), sockets, access })
+    }
+
+    /// Uses new connections from now on: those of before may be as dead as one that broke.
+    pub(super) fn forget_connections(&self) {
+        if let Ok(new) = client(&self.access, usize::MAX) {
+            *self.http.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        }
     }
 
     /// The token, for git.
     pub(super) fn token(&self) -> &str {
-        &self.token
+        self.access.token.expose()
     }
 
     /// The address of a path on the server.
     pub(super) fn address(&self, path: &str) -> Url {
-        let mut url = self.server.clone();
-        url.set_path(&format!("{}{path}", self.server.path().trim_end_matches('/')));
+        let server = &self.access.server;
+        let mut url = server.clone();
+        url.set_path(&format!("{}{path}", server.path().trim_end_matches('/')));
         url
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.address(path))
+        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        http.request(method, self.address(path))
     }
 
     /// Makes a call once.
@@ -112,7 +113,8 @@ impl Link {
     pub(super) async fn socket(&self, path: &str, buffer: usize) -> Result<Socket, LinkFault> {
         let key = generate_key();
         let request = self
-            .request(Method::GET, path)
+            .sockets
+            .get(self.address(path))
             .header(header::CONNECTION, "Upgrade")
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
@@ -135,6 +137,25 @@ impl Link {
         Ok(WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits().read_buffer_size(buffer)))
             .await)
     }
+}
+
+/// A client that keeps up to `kept` unused connections.
+fn client(access: &Access, kept: usize) -> Result<Client> {
+    let mut headers = HeaderMap::new();
+    let mut token = HeaderValue::try_from(format!("Bearer {}", access.token.expose()))?;
+    token.set_sensitive(true);
+    headers.insert(header::AUTHORIZATION, token);
+    headers.insert(PROTOCOL_HEADER, HeaderValue::from(PROTOCOL));
+    let client = Client::builder()
+        .user_agent(concat!("kozmic-runner/", env!("CARGO_PKG_VERSION")))
+        // A redirect to another host would get the token.
+        .redirect(redirect::Policy::none())
+        .default_headers(headers)
+        .connect_timeout(CONNECT)
+        .tcp_keepalive(Duration::from_secs(20))
+        .pool_idle_timeout(Duration::from_secs(50))
+        .pool_max_idle_per_host(kept);
+    client.build().context("prepare connections to the server")
 }
 
 /// The limits of WebSockets.
