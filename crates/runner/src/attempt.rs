@@ -113,7 +113,7 @@ impl Go<'_> {
 
     /// Follows a container that an earlier pass started.
     async fn follow_again(&mut self, container: &ContainerId, was_read: bool) -> Step<Outcome> {
-        let stopped = self.course.stopped.take();
+        let stopped = self.course.stopped.clone();
         let before = Before { absence: self.course.absence, was_read, stopped };
         let Work { runner, log, .. } = &mut self.work;
         Ok(follow::again(runner, container, log, before, self.halt).await?)

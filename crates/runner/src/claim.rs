@@ -51,10 +51,15 @@ impl Claims {
     pub(crate) async fn next(&mut self, desk: &Desk) -> Result<Option<Order>> {
         ready(desk).await?;
         desk.say(None).await;
-        match desk.runner.coordinator.claim(&self.key).await {
-            Ok(Some(order)) => Ok(Some(self.is_for(order))),
-            Ok(None) => Ok(None),
-            Err(fault) => self.repeat(desk, fault).await,
+        let asked = Instant::now();
+        let order = match desk.runner.coordinator.claim(&self.key).await {
+            Ok(order) => order.map(|order| self.is_for(order)),
+            Err(fault) => return self.repeat(desk, fault).await,
+        };
+        match order {
+            // A claim may wait for the server for long.
+            Some(order) if asked.elapsed() > BEAT => begin_or_give_back(desk, order).await.map(Some),
+            order => Ok(order),
         }
     }
 
@@ -66,8 +71,7 @@ impl Claims {
         }
     }
 
-    /// Repeats a claim whose answer was lost: the runner may hold a job that it does not know. If the runner cannot begin
-    /// the job any more, it gives the job back.
+    /// Repeats a claim whose answer was lost: the runner may hold a job that it does not know.
     async fn repeat(&mut self, desk: &Desk, mut fault: Error) -> Result<Option<Order>> {
         let coordinator = &desk.runner.coordinator;
         let claimed = loop {
@@ -81,16 +85,9 @@ impl Claims {
                 Err(again) => fault = again,
             }
         };
-        let Some(order) = claimed.map(|order| self.is_for(order)) else { return Ok(None) };
-        match ready(desk).await {
-            Ok(()) => {
-                desk.say(None).await;
-                Ok(Some(order))
-            }
-            Err(trouble) => {
-                give_back(desk, &order).await;
-                Err(trouble)
-            }
+        match claimed.map(|order| self.is_for(order)) {
+            Some(order) => begin_or_give_back(desk, order).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -99,6 +96,16 @@ impl Claims {
         (self.key, self.lost) = (new_key(), None);
         order
     }
+}
+
+/// The job, if it can still begin. Otherwise it is given back.
+async fn begin_or_give_back(desk: &Desk, order: Order) -> Result<Order> {
+    if let Err(trouble) = ready(desk).await {
+        give_back(desk, &order).await;
+        return Err(trouble);
+    }
+    desk.say(None).await;
+    Ok(order)
 }
 
 /// Gives a job back. Repeats this until it succeeds, or until everything stops: the next start finds the job.

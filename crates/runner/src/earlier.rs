@@ -4,7 +4,7 @@
 use crate::{Runner, desk::BEAT, order::Order};
 use anyhow::{Context, Result};
 use futures_util::future::join_all;
-use kozmic_edges::engine::{ContainerState, FoundContainer};
+use kozmic_edges::engine::{ContainerId, ContainerState, FoundContainer};
 use kozmic_model::job::{Attempt, Outcome};
 use std::{
     collections::HashMap,
@@ -61,6 +61,10 @@ async fn watch(runner: &Runner, stopped: &Mutex<Stopped>) {
 async fn stop_when_told(runner: &Runner, found: FoundContainer, stopped: &Mutex<Stopped>) {
     let FoundContainer { id, attempt, .. } = found;
     let outcome = runner.coordinator.stopped(attempt).await;
+    // A script that ended by itself in the meantime keeps its result.
+    if !is_running(runner, &id).await.unwrap_or(true) {
+        return;
+    }
     tracing::warn!(job.id = attempt.job.0, ?outcome, "a script of before is stopped");
     stopped.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt, outcome);
     if let Err(fault) = runner.tools.engine.stop(&id, GRACE).await {
@@ -73,9 +77,14 @@ async fn running(runner: &Runner) -> Result<Vec<FoundContainer>> {
     let engine = &runner.tools.engine;
     let mut running = Vec::new();
     for found in engine.containers(&runner.settings.name).await.context("list containers")? {
-        if engine.state(&found.id).await.context("look at a container")? == Some(ContainerState::Running) {
+        if is_running(runner, &found.id).await? {
             running.push(found);
         }
     }
     Ok(running)
+}
+
+async fn is_running(runner: &Runner, container: &ContainerId) -> Result<bool> {
+    let state = runner.tools.engine.state(container).await.context("look at a container")?;
+    Ok(state == Some(ContainerState::Running))
 }

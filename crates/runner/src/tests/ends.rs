@@ -108,6 +108,27 @@ fn a_script_of_before_is_stopped_though_nobody_can_say_which_jobs_are_held() {
 }
 
 #[test]
+fn a_script_of_before_that_ended_by_itself_keeps_its_result_though_its_job_is_stopped_later() {
+    let stage = Stage::new();
+    stage.give(1, "echo out one\nwhile [ ! -e /tmp/go ]; do sleep 0.01; done\nexit 3");
+    stage.live(stage.ledger.when(|notes| notes.calls.contains(&"begin_script").then_some(())));
+    stage.ledger.notes().silences = usize::MAX;
+    let outcome = stage.live_at_once(async {
+        let [container] = &stage.engine.container_ids()[..] else { panic!("one container runs") };
+        // By now it was seen that it runs.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stage.engine.put_file(container, "/tmp/go", b"");
+        stage.engine.wait(container).await.unwrap();
+        stage.ledger.cancel(1, "The server is away.");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stage.ledger.forgive(1);
+        stage.ledger.notes().silences = 0;
+        stage.ledger.end_of(1).await
+    });
+    assert_eq!(outcome, Outcome::Returned(3));
+}
+
+#[test]
 fn a_script_that_prints_nothing_is_stopped_after_its_limit() {
     let stage = Stage::new();
     let mut order = stage.order(1, hook("echo out one\nsleep infinity"));
