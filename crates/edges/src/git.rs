@@ -192,6 +192,11 @@ impl Mirrors {
     /// The disk refuses; the rest is removed at the next start.
     pub async fn remove(&self, project: ProjectId) -> Result<(), GitError> {
         let _fetching = self.fetching.of(project).lock_owned().await;
+        self.remove_alone(project).await
+    }
+
+    /// Removes a project's mirror. The caller has its lock for fetching.
+    async fn remove_alone(&self, project: ProjectId) -> Result<(), GitError> {
         repair::remove_whole(&self.path(project)).await.map_err(GitError::io("remove"))
     }
 

@@ -51,11 +51,16 @@ pub enum Question {
 pub type Answer = mpsc::Receiver<io::Result<Bytes>>;
 
 impl Mirrors {
-    /// Answers a question of another machine's git out of a project's mirror.
+    /// Answers a question of another machine's git out of a project's mirror. The `permit` is dropped when git has ended.
     ///
     /// # Errors
     /// There is no such mirror.
-    pub async fn serve(&self, shown: Shown, question: Question) -> Result<Answer, GitError> {
+    pub async fn serve(
+        &self,
+        shown: Shown,
+        question: Question,
+        permit: impl Send + 'static,
+    ) -> Result<Answer, GitError> {
         let mirror = self.path(shown.project);
         if !mirror.is_dir() {
             let words = format!("there is no mirror of project {}", shown.project);
@@ -77,7 +82,7 @@ impl Mirrors {
                 Err(fault) => drop(sender.send(Err(io::Error::other(fault))).await),
                 Ok(()) => {}
             }
-            drop(reading);
+            drop((reading, permit));
         });
         Ok(answer)
     }
@@ -161,7 +166,7 @@ mod tests {
     async fn answered(forge: &Forge, git_ref: &str, protocol: Option<&str>, question: Question) -> String {
         let (project, git_ref) = (ProjectId(1), git_ref.parse().unwrap());
         let shown = Shown { project, git_ref, protocol: protocol.map(str::to_owned) };
-        let mut answer = forge.mirrors.serve(shown, question).await.unwrap();
+        let mut answer = forge.mirrors.serve(shown, question, ()).await.unwrap();
         let mut all = Vec::new();
         while let Some(chunk) = answer.recv().await {
             all.extend_from_slice(&chunk.unwrap());
@@ -194,10 +199,10 @@ mod tests {
         let forge = Forge::new();
         let (project, git_ref) = (ProjectId(1), GitRef::Branch("main".to_owned()));
         let shown = Shown { project, git_ref, protocol: None };
-        assert!(forge.mirrors.serve(shown.clone(), Question::Refs).await.is_err());
+        assert!(forge.mirrors.serve(shown.clone(), Question::Refs, ()).await.is_err());
         forge.all(&forge.wanted("refs/heads/main", &forge.commit())).await;
         let nonsense = Question::Body("nonsense".into());
-        let mut answer = forge.mirrors.serve(shown, nonsense).await.unwrap();
+        let mut answer = forge.mirrors.serve(shown, nonsense, ()).await.unwrap();
         assert!(answer.recv().await.unwrap().is_err());
     }
 

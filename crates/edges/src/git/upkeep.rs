@@ -53,12 +53,14 @@ impl Mirrors {
 
     /// Removes a mirror, unless a job began to use it meanwhile.
     async fn forget_unless_used(&self, project: ProjectId, kept_for: Duration) -> Result<(), GitError> {
-        let _alone = self.reading.of(project).write_owned().await;
+        let Ok(_fetching) = self.fetching.of(project).try_lock_owned() else { return Ok(()) };
+        let alone = timeout(READERS, self.reading.of(project).write_owned()).await;
+        let Ok(_alone) = alone else { return Ok(()) };
         if !is_unused(&self.path(project), kept_for) {
             return Ok(());
         }
         tracing::info!(project.id = project.0, "a mirror that no job used for long is removed");
-        self.remove(project).await
+        self.remove_alone(project).await
     }
 
     /// Joins the small packs of each mirror that has many. A mirror that is being fetched, or read for long, waits for the

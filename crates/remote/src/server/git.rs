@@ -3,7 +3,6 @@
 use super::{
     Server,
     caller::{Caller, GitCaller},
-    gits::Permit,
     refusal::Refusal,
 };
 use crate::protocol::LARGEST_BODY;
@@ -59,8 +58,8 @@ pub(super) async fn refs(
             Some("version=2") => Bytes::new(),
             _ => Bytes::from_static(b"001e# service=git-upload-pack\n0000"),
         };
-        let (answer, permit) = server.ask(&caller, &order, protocol, Question::Refs).await?;
-        Ok(stream_of(Some(head), answer, permit, "application/x-git-upload-pack-advertisement"))
+        let answer = server.ask(&caller, &order, protocol, Question::Refs).await?;
+        Ok(stream_of(Some(head), answer, "application/x-git-upload-pack-advertisement"))
     };
     answer.await.unwrap_or_else(|refusal: Refusal| in_gits_words(&refusal))
 }
@@ -80,8 +79,8 @@ pub(super) async fn upload_pack(
         let body = to_bytes(body, LARGEST_BODY).await;
         let body = body.map_err(|fault| Refusal::invalid(format!("the question cannot be read: {fault}")))?;
         let question = Question::Body(unpacked(&headers, body)?);
-        let (answer, permit) = server.ask(&caller, &order, protocol(&headers), question).await?;
-        Ok(stream_of(None, answer, permit, "application/x-git-upload-pack-result"))
+        let answer = server.ask(&caller, &order, protocol(&headers), question).await?;
+        Ok(stream_of(None, answer, "application/x-git-upload-pack-result"))
     };
     answer.await.unwrap_or_else(|refusal: Refusal| in_gits_words(&refusal))
 }
@@ -93,11 +92,11 @@ impl Server {
         order: &Order,
         protocol: Option<String>,
         question: Question,
-    ) -> Result<(Answer, Permit), Refusal> {
+    ) -> Result<Answer, Refusal> {
         let permit = self.gits.take(&caller.runner).await;
         let shown = Shown { project: order.project, git_ref: order.git_ref.clone(), protocol };
-        let answer = self.registry.mirrors().serve(shown, question).await;
-        Ok((answer.map_err(anyhow::Error::from)?, permit))
+        let answer = self.registry.mirrors().serve(shown, question, permit).await;
+        Ok(answer.map_err(anyhow::Error::from)?)
     }
 }
 
@@ -130,11 +129,9 @@ fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Refusal> {
     }
 }
 
-/// The answer as the body of a response. Git's process has its permit as long as somebody reads.
-fn stream_of(head: Option<Bytes>, answer: Answer, permit: Permit, kind: &'static str) -> Response {
-    let rest = stream::unfold((answer, permit), async |(mut answer, permit)| {
-        answer.recv().await.map(|chunk| (chunk, (answer, permit)))
-    });
+/// The answer as the body of a response.
+fn stream_of(head: Option<Bytes>, answer: Answer, kind: &'static str) -> Response {
+    let rest = stream::unfold(answer, async |mut answer| answer.recv().await.map(|chunk| (chunk, answer)));
     let all = stream::StreamExt::chain(stream::iter(head.map(Ok)), rest);
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], Body::from_stream(all)).into_response()
 }
