@@ -68,12 +68,7 @@ impl Here {
         let rules = RunnerRules { labels: flow.settings.labels.clone(), ..RunnerRules::default() };
         let runner = Runner { slots, rules, ..Runner::new(name) };
         let connection = flow.dispatcher.connect(&flow.edges.broker, runner, BTreeSet::new(), String::new());
-        Self {
-            flow: flow.clone(),
-            runner: name.clone(),
-            connection: Some(connection),
-            machine: Machine::default(),
-        }
+        Self { flow: flow.clone(), runner: name.clone(), connection, machine: Machine::default() }
     }
 
     /// The coordinator of a runner on another machine.
@@ -98,10 +93,12 @@ impl Here {
         let (slots, busy) = (i32::try_from(*slots)?, i32::try_from(*busy)?);
         let (name, trouble, seen_at) = (self.runner(), trouble.as_deref(), clock::now());
         let facts = self.machine.known();
-        self.flow.dispatcher.change(&self.flow.edges.broker, name, |runner| {
-            (runner.slots, runner.busy, runner.trouble) = (slots, busy, trouble.map(str::to_owned));
-            runner.facts = facts.clone().unwrap_or_else(|| runner.facts.clone());
-        });
+        if let Some(connection) = &self.connection {
+            connection.change(|runner| {
+                (runner.slots, runner.busy, runner.trouble) = (slots, busy, trouble.map(str::to_owned));
+                runner.facts = facts.clone().unwrap_or_else(|| runner.facts.clone());
+            });
+        }
         let report = RunnerReport { name, slots, busy, trouble, facts: facts.as_ref(), seen_at };
         let rules = RunnerRules { labels: self.flow.settings.labels.clone(), ..RunnerRules::default() };
         let noted = self.flow.edges.store.runners().note_runner(report, &rules).await?;

@@ -78,14 +78,15 @@ pub(crate) struct Connection {
 }
 
 impl Dispatcher {
-    /// Connects a runner's process, with the projects that the runner built.
+    /// Connects a runner's process, with the projects that the runner built. None if another process of it is connected
+    /// and is heard of.
     pub(crate) fn connect(
         &self,
         broker: &Broker,
         runner: Runner,
         built: BTreeSet<ProjectId>,
         process: String,
-    ) -> Connection {
+    ) -> Option<Connection> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (name, bell) = (runner.name.clone(), Arc::<Notify>::default());
         let connected = Connected {
@@ -97,13 +98,19 @@ impl Dispatcher {
             heard: Instant::now(),
             process,
         };
-        let before = self.lock().insert(name.clone(), connected);
+        let before = {
+            let mut lock = self.lock();
+            if lock.get(&name).is_some_and(|before| before.keeps_out(&connected.process)) {
+                return None;
+            }
+            lock.insert(name.clone(), connected)
+        };
         if let Some(before) = before {
             // Its line hears that its place was taken.
             before.bell.notify_one();
         }
         broker.ring(Topic::Jobs);
-        Connection { dispatcher: self.clone(), broker: broker.clone(), name, number, bell }
+        Some(Connection { dispatcher: self.clone(), broker: broker.clone(), name, number, bell })
     }
 
     /// The names of all connected runners, with the one of this process.
@@ -124,21 +131,12 @@ impl Dispatcher {
 
     /// True if another process of a runner is connected and is heard of.
     pub(crate) fn has_other(&self, name: &str, process: &str) -> bool {
-        let is_other = |other: &str| !process.is_empty() && !other.is_empty() && other != process;
-        let lock = self.lock();
-        lock.get(name).is_some_and(|it| is_other(&it.process) && it.heard.elapsed() < REMOTE_SILENCE)
+        self.lock().get(name).is_some_and(|connected| connected.keeps_out(process))
     }
 
     /// True if a runner on another machine is connected.
     pub(crate) fn has_remote(&self) -> bool {
         self.lock().values().any(|connected| connected.runner.is_remote)
-    }
-
-    /// Notes a sign of life of a runner.
-    pub(crate) fn hear(&self, name: &str) {
-        if let Some(connected) = self.lock().get_mut(name) {
-            connected.heard = Instant::now();
-        }
     }
 
     /// The names of the connected runners on other machines that gave a sign of life within this time.
@@ -148,22 +146,15 @@ impl Dispatcher {
         heard.map(|it| it.runner.name.clone()).collect()
     }
 
-    /// Changes a connected runner, because of its report or of a person. If it may have more jobs now, it is woken.
-    pub(crate) fn change(&self, broker: &Broker, name: &str, change: impl FnOnce(&mut Runner)) {
-        if let Some(connected) = self.lock().get_mut(name) {
-            let before = connected.runner.clone();
-            change(&mut connected.runner);
-            if connected.runner == before {
-                return;
-            }
-            connected.woken = None;
-        }
-        broker.ring(Topic::Jobs);
-    }
-
     /// Follows people's decision that a runner takes no more jobs, or takes jobs again.
     pub(crate) fn drain(&self, broker: &Broker, name: &str, is_draining: bool) {
-        self.change(broker, name, |runner| runner.is_draining = is_draining);
+        let has_changed = self
+            .lock()
+            .get_mut(name)
+            .is_none_or(|connected| connected.change(|runner| runner.is_draining = is_draining));
+        if has_changed {
+            broker.ring(Topic::Jobs);
+        }
     }
 
     /// Follows people's decisions about a connected runner. `known` is the runner as the store has it; none: it was
@@ -300,6 +291,23 @@ async fn claimable(store: &Store, free: &[FreeRunner]) -> Result<Vec<WaitingJob>
 }
 
 impl Connected {
+    /// True if this process is heard of and is not the given one.
+    fn keeps_out(&self, process: &str) -> bool {
+        let is_other = !process.is_empty() && !self.process.is_empty() && self.process != process;
+        is_other && self.heard.elapsed() < REMOTE_SILENCE
+    }
+
+    /// Changes the runner. If this makes a difference, it may have more jobs now.
+    fn change(&mut self, change: impl FnOnce(&mut Runner)) -> bool {
+        let before = self.runner.clone();
+        change(&mut self.runner);
+        let has_changed = self.runner != before;
+        if has_changed {
+            self.woken = None;
+        }
+        has_changed
+    }
+
     fn free(&self, asks: bool) -> Option<FreeRunner> {
         let runner = &self.runner;
         let left = usize::try_from(runner.slots - runner.busy).unwrap_or_default();
@@ -319,11 +327,26 @@ impl Connected {
 impl Connection {
     /// The decisions of people about the runner so far.
     pub(crate) fn decision(&self) -> Decision {
-        let lock = self.dispatcher.lock();
-        match lock.get(&self.name).filter(|connected| connected.number == self.number) {
-            Some(connected) => Decision::Draining(connected.runner.is_draining),
-            None => Decision::Removed,
+        let draining = self.with_own(|connected| connected.runner.is_draining);
+        draining.map_or(Decision::Removed, Decision::Draining)
+    }
+
+    /// Notes a sign of life of the runner.
+    pub(crate) fn hear(&self) {
+        self.with_own(|connected| connected.heard = Instant::now());
+    }
+
+    /// Changes the runner, because of its report. If it may have more jobs now, it is woken.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Runner)) {
+        if self.with_own(|connected| connected.change(change)) == Some(true) {
+            self.broker.ring(Topic::Jobs);
         }
+    }
+
+    /// Does something with the runner, unless a newer connection took the place of this one.
+    fn with_own<T>(&self, act: impl FnOnce(&mut Connected) -> T) -> Option<T> {
+        let mut lock = self.dispatcher.lock();
+        lock.get_mut(&self.name).filter(|connected| connected.number == self.number).map(act)
     }
 
     /// Waits until there may be a job for the runner, or a decision about it.

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use connected::Connected;
 use kozmic_edges::{broker::Topic, clock, git::Mirrors, logs::Logs, room::Room, store::RunnerReport};
 use kozmic_model::{ids::ProjectId, runner::REMOTE_SILENCE};
-use kozmic_remote::{Connection, Installation, KnownRunner, Registry, RunnerHello, RunnerToken};
+use kozmic_remote::{BEAT, Connection, Installation, KnownRunner, Registry, RunnerHello, RunnerToken};
 use kozmic_runner::coordinator::Coordinator;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -27,7 +27,7 @@ use std::{
 use tokio::time::Instant;
 
 /// Interval at which all connected runners are noted as seen, and people's decisions about them are looked for.
-const BEAT: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The part of a lease after which it is renewed. A runner without contact gives its jobs up after two thirds, and the
 /// lease that is left then must be longer.
@@ -66,9 +66,12 @@ impl Registry for RemoteRunners {
         renew(flow, &[name]).await?;
         let runner = runners.runner(name).await?.context("the runner was just removed")?;
         let built = built_by(flow, name).await?;
-        tracing::info!(runner = runner.title, "a runner is connected");
+        let title = runner.title.clone();
+        // Another process may have come in meanwhile.
+        let Some(connected) = Connected::new(flow, runner, built, hello.process) else { return Ok(None) };
+        tracing::info!(runner = title, "a runner is connected");
         flow.edges.broker.ring(Topic::Projects);
-        Ok(Some(Box::new(Connected::new(flow, runner, built, hello.process))))
+        Ok(Some(Box::new(connected)))
     }
 
     fn installation(&self) -> Installation {
@@ -93,7 +96,7 @@ impl Registry for RemoteRunners {
 /// database only when leases would be renewed.
 pub(crate) async fn forever(flow: Flow) {
     let (mut renewed, mut has_others) = (None::<Instant>, true);
-    while flow.pause(BEAT).await {
+    while flow.pause(LOOK).await {
         let renews = renewed.is_none_or(|at| at.elapsed() >= flow.settings.lease / RENEWAL);
         if !renews && !has_others && !flow.dispatcher.has_remote() {
             continue;
@@ -116,7 +119,7 @@ pub(crate) async fn forever(flow: Flow) {
 pub(crate) async fn begin(flow: &Flow) {
     while let Err(fault) = keep_all(flow).await {
         tracing::warn!(error = format!("{fault:#}"), "the runners of before cannot be looked after yet");
-        if !flow.pause(BEAT).await {
+        if !flow.pause(LOOK).await {
             return;
         }
     }

@@ -16,6 +16,6 @@ mod protocol;
 mod token;
 
 pub use away::{Access, Away, Introduction};
-pub use protocol::{OLDEST, PROTOCOL};
+pub use protocol::{BEAT, OLDEST, PROTOCOL};
 pub use server::{Connection, Installation, KnownRunner, Push, Registry, RunnerHello, router};
 pub use token::{NotAToken, RunnerToken};

@@ -29,7 +29,7 @@ pub(crate) const PROTOCOL_HEADER: &str = "kozmic-runner-protocol";
 pub(crate) const ROOT: &str = "/runner/v1";
 
 /// Pause between two beats of a runner. The server answers each of them.
-pub(crate) const BEAT: Duration = Duration::from_secs(2);
+pub const BEAT: Duration = Duration::from_secs(3);
 
 /// Time without a message after which either side hangs up.
 pub(crate) const SILENCE: Duration = Duration::from_secs(8);

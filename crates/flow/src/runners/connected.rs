@@ -35,13 +35,19 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    pub(super) fn new(flow: &Flow, runner: Runner, built: BTreeSet<ProjectId>, process: String) -> Self {
+    /// The connection of a runner's process. None if another process of it is connected.
+    pub(super) fn new(
+        flow: &Flow,
+        runner: Runner,
+        built: BTreeSet<ProjectId>,
+        process: String,
+    ) -> Option<Self> {
         let name = runner.name.clone();
-        let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built, process);
+        let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built, process)?;
         let (words, newest) = watch::channel(Words::default());
         flow.tasks.spawn(write(flow.clone(), name.clone(), newest));
         let (flow, images) = (flow.clone(), flow.edges.broker.bell(Topic::Images));
-        Self { flow, name, seat, is_draining: false, images, words, heard: Instant::now() }
+        Some(Self { flow, name, seat, is_draining: false, images, words, heard: Instant::now() })
     }
 }
 
@@ -96,14 +102,14 @@ impl Connection for Connected {
 
     fn report(&mut self, state: State) {
         self.heard = Instant::now();
-        self.flow.dispatcher.hear(&self.name);
+        self.seat.hear();
         let is_new = self.words.send_if_modified(|words| {
             let is_new = words.state.as_ref() != Some(&state);
             words.state = Some(state.clone());
             is_new
         });
         if is_new {
-            self.flow.dispatcher.change(&self.flow.edges.broker, &self.name, |runner| {
+            self.seat.change(|runner| {
                 runner.slots = i32::try_from(state.slots).unwrap_or(i32::MAX);
                 runner.busy = i32::try_from(state.busy).unwrap_or(i32::MAX);
                 runner.trouble = state.trouble;
@@ -112,9 +118,7 @@ impl Connection for Connected {
     }
 
     fn note_facts(&mut self, facts: RunnerFacts) {
-        self.flow.dispatcher.change(&self.flow.edges.broker, &self.name, |runner| {
-            runner.facts.clone_from(&facts);
-        });
+        self.seat.change(|runner| runner.facts.clone_from(&facts));
         self.words.send_modify(|words| words.facts = Some(facts));
     }
 }

@@ -15,7 +15,7 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -46,6 +46,8 @@ pub(super) struct Link {
     http: Mutex<Client>,
     /// For WebSockets, each over a new connection: a kept one may be dead without anybody's knowledge.
     sockets: Client,
+    /// Changes when the connections of before are forgotten.
+    forgotten: watch::Sender<()>,
     access: Access,
 }
 
@@ -70,14 +72,16 @@ impl LinkFault {
 impl Link {
     pub(super) fn new(access: Access) -> Result<Self> {
         let (http, sockets) = (client(&access, usize::MAX)?, client(&access, 0)?);
-        Ok(Self { http: Mutex::new(http), sockets, access })
+        Ok(Self { http: Mutex::new(http), sockets, forgotten: watch::Sender::new(()), access })
     }
 
-    /// Uses new connections from now on: those of before may be as dead as one that broke.
+    /// Uses new connections from now on: those of before may be as dead as one that broke. Calls that wait for an answer
+    /// over one of them are lost.
     pub(super) fn forget_connections(&self) {
         if let Ok(new) = client(&self.access, usize::MAX) {
             *self.http.lock().unwrap_or_else(PoisonError::into_inner) = new;
         }
+        self.forgotten.send_replace(());
     }
 
     /// The token, for git.
@@ -100,6 +104,14 @@ impl Link {
 
     /// Makes a call once.
     pub(super) async fn call(&self, call: &Call) -> Result<Answer, LinkFault> {
+        let mut forgotten = self.forgotten.subscribe();
+        tokio::select! {
+            answer = self.answer(call) => answer,
+            _ = forgotten.changed() => Err(LinkFault::Lost(anyhow!("the connection to the server broke"))),
+        }
+    }
+
+    async fn answer(&self, call: &Call) -> Result<Answer, LinkFault> {
         let request = self.request(Method::POST, &format!("{ROOT}/call")).json(call).timeout(CALL);
         let response = accepted(request.send().await.map_err(lost)?).await?;
         let body = bounded(response, LARGEST_ANSWER).await.map_err(LinkFault::Lost)?;

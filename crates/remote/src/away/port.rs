@@ -293,10 +293,10 @@ impl Shared {
     /// Forgets the attempts of before that this runner no longer holds, with their logs.
     async fn forget_all_but(&self, held: &[Order]) {
         let is_lost = |attempt: &Attempt| held.iter().all(|order| order.attempt != *attempt);
-        self.attempts.all().into_iter().filter(is_lost).for_each(|attempt| self.attempts.forget(attempt));
         let forget = async {
-            for attempt in self.logs.all().await?.into_iter().filter(is_lost) {
-                self.logs.remove(attempt).await?;
+            let known = self.attempts.all().into_iter().chain(self.logs.all().await?);
+            for attempt in known.filter(is_lost) {
+                self.forget(attempt).await?;
             }
             anyhow::Ok(())
         };

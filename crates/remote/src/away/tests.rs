@@ -113,19 +113,19 @@ async fn a_silent_server_is_hung_up_on_after_eight_seconds_and_one_that_beats_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_runner_beats_every_two_seconds_and_tells_a_changed_state_at_once() {
+async fn a_runner_beats_every_three_seconds_and_tells_a_changed_state_at_once() {
     let (away, _dir) = away();
     let (mut server, _) = Server::welcomed(&away.shared, Vec::new()).await;
     server.hear().await;
     let begun = Instant::now();
     assert!(matches!(server.hear().await, FromRunner::Beat { .. }));
-    assert_eq!(begun.elapsed().as_secs(), 2);
+    assert_eq!(begun.elapsed().as_secs(), 3);
     let state = State { slots: 2, busy: 1, trouble: Some("No engine.".to_owned()) };
     away.note_state(&state).await.unwrap();
     let FromRunner::State { state: told } = server.hear().await else { panic!("it tells") };
-    assert_eq!((State::from(told), begun.elapsed().as_secs()), (state.clone(), 2));
+    assert_eq!((State::from(told), begun.elapsed().as_secs()), (state.clone(), 3));
     let FromRunner::Beat { state: told } = server.hear().await else { panic!("it beats") };
-    assert_eq!((State::from(told), begun.elapsed().as_secs()), (state, 4));
+    assert_eq!((State::from(told), begun.elapsed().as_secs()), (state, 6));
 }
 
 #[tokio::test(start_paused = true)]

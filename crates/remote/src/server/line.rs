@@ -25,9 +25,9 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-/// The reason why a second machine is refused.
-const TAKEN: &str =
-    "another machine is connected with this runner's token: each machine needs a token of its own";
+/// The reason why a second process is refused, in at most 120 characters. After a power failure, the process of before
+/// counts as connected for some seconds.
+const TAKEN: &str = "another process is connected with this runner's token, or was just now: each machine needs a token of its own";
 
 /// The most messages of a runner in a beat's time.
 const MOST_MESSAGES: u32 = 2_000;

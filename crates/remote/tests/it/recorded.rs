@@ -1,9 +1,9 @@
-//! A recorded conversation of protocol 1, in `recorded/1.json`. A peer of that version says and reads nothing else. So
-//! each end of today gets the words of the other end of then, also without the fields that may be missing, and with
-//! fields that a newer version may add.
+//! A recorded conversation of protocol 1, in `recorded/1.json`: one job with its line, calls and log. So each end of today
+//! gets the words of the other end of then, also without the fields that may be missing, and with fields that a newer
+//! version may add. The calls of a restart, artifacts and the git door are not in it.
 //!
-//! `KOZMIC_RECORD=1 cargo nextest run a_recorded_conversation` records it anew: only for a new version of the protocol,
-//! into a new file.
+//! `KOZMIC_RECORD=2 cargo nextest run a_recorded_conversation` records version 2 of the protocol into a new file. A
+//! recorded version is never recorded anew.
 
 mod deal;
 mod fields;
@@ -68,12 +68,12 @@ enum Channel {
     Log,
 }
 
-fn file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/recorded/1.json")
+fn file(version: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/recorded/{version}.json"))
 }
 
 fn recorded() -> Vec<Said> {
-    serde_json::from_str(&std::fs::read_to_string(file()).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(file("1")).unwrap()).unwrap()
 }
 
 /// The recorded conversation with changed messages of one side.
@@ -115,8 +115,10 @@ async fn of_today() -> Vec<Said> {
 #[tokio::test]
 async fn a_recorded_conversation_has_nothing_that_the_ends_of_today_do_not_say() {
     let today = of_today().await;
-    if std::env::var_os("KOZMIC_RECORD").is_some() {
-        std::fs::write(file(), serde_json::to_string_pretty(&today).unwrap() + "\n").unwrap();
+    if let Ok(version) = std::env::var("KOZMIC_RECORD") {
+        let file = file(&version);
+        assert!(!file.exists(), "version {version} is recorded already");
+        std::fs::write(file, serde_json::to_string_pretty(&today).unwrap() + "\n").unwrap();
     }
     let known = |message: &Option<Value>, of: fn(&Said) -> &Option<Value>, on: Channel| {
         let Some(message) = message else { return true };
