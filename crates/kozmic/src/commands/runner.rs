@@ -76,7 +76,8 @@ pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> R
     let away = Arc::new(away?);
     tracing::info!(version = VERSION, runner = name, %server, "connecting");
     tasks.spawn(tell_facts(tools.clone(), Arc::clone(&away), stop.clone()));
-    tasks.spawn(look_after_mirrors(tools.clone(), stop.clone()));
+    let (mirrors, until) = (tools.clone(), stop.clone());
+    tasks.spawn(keep("mirrors", move || look_after_mirrors(mirrors.clone(), until.clone())));
     tasks.spawn(tell_when_connected(Arc::clone(&away), server, stop.clone()));
     let runner_settings = wire::runner_settings(&settings, &dir, &name);
     let runner = Runner::new(
@@ -139,16 +140,17 @@ async fn tidy_if_asked(open: OpenRunner, away: Arc<Away>, stop: CancellationToke
 
 /// Keeps mirrors small, and removes those that nobody uses.
 async fn look_after_mirrors(tools: Tools, stop: CancellationToken) {
-    loop {
-        let mirrors = &tools.mirrors;
-        let looked_after = mirrors.look_after(tools.room.is_used_up().is_none()).await;
-        if let Err(fault) = looked_after.and(mirrors.forget_unused(MIRRORS_KEPT).await) {
-            tracing::warn!(%fault, "mirrors could not be looked after");
+    let work = async {
+        loop {
+            let mirrors = &tools.mirrors;
+            let looked_after = mirrors.look_after(tools.room.is_used_up().is_none()).await;
+            if let Err(fault) = looked_after.and(mirrors.forget_unused(MIRRORS_KEPT).await) {
+                tracing::warn!(%fault, "mirrors could not be looked after");
+            }
+            tokio::time::sleep(MIRRORS).await;
         }
-        if stop.run_until_cancelled(tokio::time::sleep(MIRRORS)).await.is_none() {
-            return;
-        }
-    }
+    };
+    stop.run_until_cancelled(work).await;
 }
 
 fn token(file: &Path) -> anyhow::Result<RunnerToken> {
