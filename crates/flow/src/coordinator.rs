@@ -67,7 +67,12 @@ impl Here {
         let (name, slots) = (&flow.settings.runner, i32::try_from(flow.settings.slots).unwrap_or(i32::MAX));
         let rules = RunnerRules { labels: flow.settings.labels.clone(), ..RunnerRules::default() };
         let runner = Runner { slots, rules, ..Runner::new(name) };
-        let connection = flow.dispatcher.connect(&flow.edges.broker, runner, BTreeSet::new(), String::new());
+        let connection = flow.dispatcher.connect(
+            &flow.edges.broker,
+            runner,
+            BTreeSet::new(),
+            flow.dispatcher.arrive(String::new()),
+        );
         Self { flow: flow.clone(), runner: name.clone(), connection, machine: Machine::default() }
     }
 

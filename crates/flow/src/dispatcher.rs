@@ -1,8 +1,11 @@
 //! The dispatcher: chooses a runner for each waiting job. The chosen runner is woken, and claims the job itself. So a
 //! choice that turns out wrong costs a wake-up, and no job.
 
+mod connected;
+
 use crate::Flow;
 use anyhow::Result;
+use connected::{Connected, PATIENCE};
 use kozmic_edges::{
     broker::{Broker, Topic},
     store::Store,
@@ -10,7 +13,7 @@ use kozmic_edges::{
 use kozmic_model::{
     ids::{JobId, ProjectId},
     placement::{FreeRunner, WaitingJob, place},
-    runner::{REMOTE_SILENCE, Runner},
+    runner::{Runner, RunnerFacts},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -28,9 +31,6 @@ const PAGE: u64 = 500;
 /// The most pages of waiting jobs that are looked at for one choice.
 const PAGES: usize = 40;
 
-/// The time within which a woken runner claims. After that, its jobs are for others until it claims or reports.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// The time without a ring after which the dispatcher looks for waiting jobs all the same.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -38,24 +38,16 @@ const LOOK: Duration = Duration::from_secs(5);
 #[derive(Clone, Default)]
 pub(crate) struct Dispatcher {
     connected: Arc<Mutex<HashMap<String, Connected>>>,
+    /// The number of the newest connection of each runner that ever was connected.
+    newest: Arc<Mutex<HashMap<String, u64>>>,
     numbers: Arc<AtomicU64>,
 }
 
-/// A connected runner.
-struct Connected {
-    /// The number of its connection. A newer connection of the same runner takes the place of an older one.
+/// A process of a runner that wants to connect.
+pub(crate) struct Arrival {
+    /// Its place in the order in which processes came.
     number: u64,
-    /// The runner, as it last reported.
-    runner: Runner,
-    /// The projects that it built.
-    built: BTreeSet<ProjectId>,
-    /// Wakes it.
-    bell: Arc<Notify>,
-    /// The time at which it was woken, if it has not claimed since.
-    woken: Option<Instant>,
-    /// The time of its last sign of life.
-    heard: Instant,
-    /// A random word of its process; empty: unknown.
+    /// A random word of the process; empty: unknown.
     process: String,
 }
 
@@ -78,39 +70,54 @@ pub(crate) struct Connection {
 }
 
 impl Dispatcher {
-    /// Connects a runner's process, with the projects that the runner built. None if another process of it is connected
-    /// and is heard of.
+    /// Notes that a process of a runner came. It may take long until it can be connected.
+    pub(crate) fn arrive(&self, process: String) -> Arrival {
+        // The first number is 1.
+        Arrival { number: self.numbers.fetch_add(1, Ordering::Relaxed) + 1, process }
+    }
+
+    /// Connects a runner's process, with the projects that the runner built. None if a later one came first, or another
+    /// one is connected and is heard of.
     pub(crate) fn connect(
         &self,
         broker: &Broker,
         runner: Runner,
         built: BTreeSet<ProjectId>,
-        process: String,
+        arrival: Arrival,
     ) -> Option<Connection> {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let (name, bell) = (runner.name.clone(), Arc::<Notify>::default());
-        let connected = Connected {
-            number,
-            runner,
-            built,
-            bell: Arc::clone(&bell),
-            woken: None,
-            heard: Instant::now(),
-            process,
-        };
-        let before = {
-            let mut lock = self.lock();
-            if lock.get(&name).is_some_and(|before| before.keeps_out(&connected.process)) {
-                return None;
-            }
-            lock.insert(name.clone(), connected)
-        };
-        if let Some(before) = before {
+        if self.refuses(&runner.name, &arrival) {
+            return None;
+        }
+        let Arrival { number, process } = arrival;
+        let name = runner.name.clone();
+        let connected = Connected::new(number, runner, built, process);
+        let bell = Arc::clone(&connected.bell);
+        if let Some(before) = self.enter(&name, connected)? {
             // Its line hears that its place was taken.
             before.bell.notify_one();
         }
         broker.ring(Topic::Jobs);
         Some(Connection { dispatcher: self.clone(), broker: broker.clone(), name, number, bell })
+    }
+
+    /// Puts a connection in the place of the one before. None if the one that is there came later or is another process.
+    fn enter(&self, name: &str, connected: Connected) -> Option<Option<Connected>> {
+        let mut lock = self.lock();
+        if lock.get(name).is_some_and(|before| before.keeps_out(&connected.process)) {
+            return None;
+        }
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.get(name).is_some_and(|newest| *newest > connected.number) {
+            return None;
+        }
+        newest.insert(name.to_owned(), connected.number);
+        Some(lock.insert(name.to_owned(), connected))
+    }
+
+    /// The number of a runner's newest connection; 0: it was not connected yet.
+    pub(crate) fn newest(&self, name: &str) -> u64 {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.get(name).copied().unwrap_or_default()
     }
 
     /// The names of all connected runners, with the one of this process.
@@ -130,8 +137,17 @@ impl Dispatcher {
     }
 
     /// True if another process of a runner is connected and is heard of.
-    pub(crate) fn has_other(&self, name: &str, process: &str) -> bool {
-        self.lock().get(name).is_some_and(|connected| connected.keeps_out(process))
+    pub(crate) fn refuses(&self, name: &str, arrival: &Arrival) -> bool {
+        let mut lock = self.lock();
+        let Some(connected) = lock.get_mut(name).filter(|it| it.keeps_out(&arrival.process)) else {
+            return false;
+        };
+        // The other machine tries again and again.
+        if connected.refused != arrival.process {
+            connected.refused.clone_from(&arrival.process);
+            tracing::warn!(runner = name, "a second machine with the token of a connected runner is refused");
+        }
+        true
     }
 
     /// True if a runner on another machine is connected.
@@ -179,9 +195,9 @@ impl Dispatcher {
         }
     }
 
-    /// Notes that a runner builds a project now; true if it never did before.
+    /// Notes that a runner builds a project now; true if that is to be stored.
     pub(crate) fn note_built(&self, name: &str, project: ProjectId) -> bool {
-        self.lock().get_mut(name).is_some_and(|connected| connected.built.insert(project))
+        self.lock().get_mut(name).is_some_and(|connected| connected.note_built(project))
     }
 
     /// The job for a runner that asks for one, and has a free slot.
@@ -290,40 +306,6 @@ async fn claimable(store: &Store, free: &[FreeRunner]) -> Result<Vec<WaitingJob>
     Ok(found)
 }
 
-impl Connected {
-    /// True if this process is heard of and is not the given one.
-    fn keeps_out(&self, process: &str) -> bool {
-        let is_other = !process.is_empty() && !self.process.is_empty() && self.process != process;
-        is_other && self.heard.elapsed() < REMOTE_SILENCE
-    }
-
-    /// Changes the runner. If this makes a difference, it may have more jobs now.
-    fn change(&mut self, change: impl FnOnce(&mut Runner)) -> bool {
-        let before = self.runner.clone();
-        change(&mut self.runner);
-        let has_changed = self.runner != before;
-        if has_changed {
-            self.woken = None;
-        }
-        has_changed
-    }
-
-    fn free(&self, asks: bool) -> Option<FreeRunner> {
-        let runner = &self.runner;
-        let left = usize::try_from(runner.slots - runner.busy).unwrap_or_default();
-        let sleeps = self.woken.is_some_and(|woken| woken.elapsed() >= PATIENCE);
-        let slots = if asks { left.max(1) } else { left };
-        let is_ready = asks || (runner.trouble.is_none() && !sleeps);
-        (slots > 0 && !runner.is_draining && is_ready).then(|| FreeRunner {
-            name: runner.name.clone(),
-            slots,
-            rules: runner.rules.clone(),
-            labels: runner.labels(),
-            projects: self.built.clone(),
-        })
-    }
-}
-
 impl Connection {
     /// The decisions of people about the runner so far.
     pub(crate) fn decision(&self) -> Decision {
@@ -349,6 +331,28 @@ impl Connection {
         lock.get_mut(&self.name).filter(|connected| connected.number == self.number).map(act)
     }
 
+    /// Notes facts about the runner's machine. If its labels change, it may have other jobs now.
+    pub(crate) fn note_facts(&self, facts: &RunnerFacts) {
+        let note = |connected: &mut Connected| {
+            let before = connected.runner.labels();
+            connected.runner.facts.clone_from(facts);
+            before != connected.runner.labels()
+        };
+        if self.with_own(note) == Some(true) {
+            self.broker.ring(Topic::Jobs);
+        }
+    }
+
+    /// True unless the runner was removed or a newer connection took the place of this one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.with_own(|_| ()).is_some()
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Waits until there may be a job for the runner, or a decision about it.
     pub(crate) async fn woken(&self) {
         self.bell.notified().await;
@@ -366,3 +370,6 @@ impl Drop for Connection {
         self.broker.ring(Topic::Jobs);
     }
 }
+
+#[cfg(test)]
+mod tests;

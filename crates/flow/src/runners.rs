@@ -16,11 +16,11 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use connected::Connected;
 use kozmic_edges::{broker::Topic, clock, git::Mirrors, logs::Logs, room::Room, store::RunnerReport};
-use kozmic_model::{ids::ProjectId, runner::REMOTE_SILENCE};
+use kozmic_model::runner::REMOTE_SILENCE;
 use kozmic_remote::{BEAT, Connection, Installation, KnownRunner, Registry, RunnerHello, RunnerToken};
 use kozmic_runner::coordinator::Coordinator;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -49,8 +49,8 @@ impl Registry for RemoteRunners {
 
     async fn connect(&self, known: &KnownRunner, hello: RunnerHello) -> Result<Option<Box<dyn Connection>>> {
         let (flow, name) = (&self.0, known.name.as_str());
-        if flow.dispatcher.has_other(name, &hello.process) {
-            tracing::warn!(runner = name, "a second machine with the token of a connected runner is refused");
+        let arrival = flow.dispatcher.arrive(hello.process);
+        if flow.dispatcher.refuses(name, &arrival) {
             return Ok(None);
         }
         let runners = flow.edges.store.runners();
@@ -65,10 +65,10 @@ impl Registry for RemoteRunners {
         runners.note_report(report).await?;
         renew(flow, &[name]).await?;
         let runner = runners.runner(name).await?.context("the runner was just removed")?;
-        let built = built_by(flow, name).await?;
+        let built = runners.built_by(name).await?;
         let title = runner.title.clone();
         // Another process may have come in meanwhile.
-        let Some(connected) = Connected::new(flow, runner, built, hello.process) else { return Ok(None) };
+        let Some(connected) = Connected::new(flow, runner, built, arrival) else { return Ok(None) };
         tracing::info!(runner = title, "a runner is connected");
         flow.edges.broker.ring(Topic::Projects);
         Ok(Some(Box::new(connected)))
@@ -131,7 +131,7 @@ async fn keep_all(flow: &Flow) -> Result<()> {
         known.into_iter().filter(|runner| runner.is_remote).map(|runner| runner.name).collect::<Vec<_>>();
     renew(flow, &names.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     for name in names {
-        expect(flow, name, Instant::now());
+        expect(flow, name, Instant::now(), 0);
     }
     Ok(())
 }
@@ -146,8 +146,9 @@ async fn beat(flow: &Flow, renews: bool) -> Result<bool> {
     if renews {
         renew(flow, &heard).await?;
     }
-    end_lapsed(flow).await?;
     let known = store.runners().runners().await?.into_iter().filter(|runner| runner.is_remote);
+    // After that, so that a runner that is removed meanwhile is seen at the next look.
+    end_lapsed(flow).await?;
     let known = known.map(|runner| (runner.name.clone(), runner)).collect::<HashMap<_, _>>();
     for name in &names {
         flow.dispatcher.decide(&flow.edges.broker, name, known.get(name));
@@ -198,10 +199,10 @@ async fn renew(flow: &Flow, names: &[&str]) -> Result<()> {
 }
 
 /// Notes when a runner whose connection ended was last heard of, and expects it back.
-fn hung_up(flow: &Flow, name: String, heard: Instant) {
+fn hung_up(flow: &Flow, name: String, heard: Instant, connection: u64) {
     let (flow, of) = (flow.clone(), name.clone());
     let tasks = flow.tasks.clone();
-    expect(&flow, name, heard);
+    expect(&flow, name, heard, connection);
     tasks.spawn(async move {
         let seen_at = clock::now().before(heard.elapsed());
         if let Err(fault) = flow.edges.store.runners().note_seen(&[&of], seen_at).await {
@@ -211,11 +212,13 @@ fn hung_up(flow: &Flow, name: String, heard: Instant) {
     });
 }
 
-/// Expects a runner back within a while after its last sign of life, and otherwise loses it.
-fn expect(flow: &Flow, name: String, heard: Instant) {
+/// Expects a runner back within a while after its last sign of life, and otherwise loses it. If it connected again since
+/// this `connection`, a later call of this counts.
+fn expect(flow: &Flow, name: String, heard: Instant, connection: u64) {
     let flow = flow.clone();
     flow.tasks.clone().spawn(async move {
-        if flow.pause(REMOTE_SILENCE.saturating_sub(heard.elapsed())).await {
+        let is_over = flow.pause(REMOTE_SILENCE.saturating_sub(heard.elapsed())).await;
+        if is_over && flow.dispatcher.newest(&name) == connection {
             lose(&flow, &name).await;
         }
     });
@@ -237,9 +240,4 @@ async fn lose(flow: &Flow, name: &str) {
     }
     flow.edges.broker.ring(Topic::Jobs);
     flow.edges.broker.ring(Topic::Projects);
-}
-
-async fn built_by(flow: &Flow, name: &str) -> Result<BTreeSet<ProjectId>> {
-    let built = flow.edges.store.runners().built().await?.into_iter();
-    Ok(built.filter(|(runner, _)| runner == name).map(|(_, project)| project).collect())
 }

@@ -16,6 +16,9 @@ use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(600);
 
+/// Time for which a runner is thought to have a project's repository and images. Runners keep mirrors as long.
+const BUILT_KEPT: Duration = Duration::from_hours(30 * 24);
+
 /// Interval between looks at the disk.
 const ROOM: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,9 @@ pub(crate) async fn forever(flow: Flow) {
         }
         if let Err(fault) = flow.edges.store.missed().forget_missed(now.before(old::UNDERSTOOD_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
+        }
+        if let Err(fault) = flow.edges.store.runners().forget_built(now.before(BUILT_KEPT)).await {
+            tracing::warn!(error = format!("{fault:#}"), "old notes of what runners built stay");
         }
         let has_room = flow.edges.room.is_used_up().is_none();
         if let Err(fault) = flow.edges.mirrors.look_after(has_room).await {

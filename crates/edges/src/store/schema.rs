@@ -28,6 +28,7 @@ mod m0017_hook_labels;
 mod m0017_indexes;
 mod m0017_installation;
 mod m0018_runners;
+mod m0019_runner_projects;
 
 use super::database::{Database, explained::explained};
 use anyhow::{Context, Result, bail};
@@ -78,6 +79,7 @@ fn later() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0017_indexes::Migration),
         Box::new(m0017_hook_labels::Migration),
         Box::new(m0018_runners::Migration),
+        Box::new(m0019_runner_projects::Migration),
     ]
 }
 

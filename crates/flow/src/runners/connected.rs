@@ -3,7 +3,7 @@
 use super::hung_up;
 use crate::{
     Flow,
-    dispatcher::{Connection as Seat, Decision},
+    dispatcher::{Arrival, Connection as Seat, Decision},
 };
 use async_trait::async_trait;
 use kozmic_edges::{
@@ -17,8 +17,11 @@ use kozmic_model::{
 };
 use kozmic_remote::{Connection, Push};
 use kozmic_runner::coordinator::State;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::{sync::watch, time::Instant};
+
+/// Pause before a runner's words are written again that the database did not take.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// A connected runner. When this is dropped, the runner is expected back for a while.
 pub(super) struct Connected {
@@ -40,10 +43,10 @@ impl Connected {
         flow: &Flow,
         runner: Runner,
         built: BTreeSet<ProjectId>,
-        process: String,
+        arrival: Arrival,
     ) -> Option<Self> {
         let name = runner.name.clone();
-        let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built, process)?;
+        let seat = flow.dispatcher.connect(&flow.edges.broker, runner, built, arrival)?;
         let (words, newest) = watch::channel(Words::default());
         flow.tasks.spawn(write(flow.clone(), name.clone(), newest));
         let (flow, images) = (flow.clone(), flow.edges.broker.bell(Topic::Images));
@@ -73,7 +76,13 @@ async fn write(flow: Flow, name: String, mut words: watch::Receiver<Words>) {
         };
         match flow.edges.store.runners().note_report(report).await {
             Ok(_) => flow.edges.broker.ring(Topic::Projects),
-            Err(fault) => tracing::warn!(error = format!("{fault:#}"), "a runner's state cannot be noted"),
+            Err(fault) => {
+                tracing::warn!(error = format!("{fault:#}"), "a runner's state cannot be noted yet");
+                if !flow.pause(AGAIN).await || words.has_changed().is_err() {
+                    return;
+                }
+                words.mark_changed();
+            }
         }
     }
 }
@@ -118,13 +127,16 @@ impl Connection for Connected {
     }
 
     fn note_facts(&mut self, facts: RunnerFacts) {
-        self.seat.change(|runner| runner.facts.clone_from(&facts));
+        self.seat.note_facts(&facts);
         self.words.send_modify(|words| words.facts = Some(facts));
     }
 }
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        hung_up(&self.flow, self.name.clone(), self.heard);
+        // A newer line was heard of later.
+        if self.seat.is_there() {
+            hung_up(&self.flow, self.name.clone(), self.heard, self.seat.number());
+        }
     }
 }

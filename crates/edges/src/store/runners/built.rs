@@ -9,6 +9,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::OnConflict,
 };
+use std::collections::BTreeSet;
 
 impl Runners<'_> {
     /// Notes that a runner built a project at a time.
@@ -30,21 +31,20 @@ impl Runners<'_> {
         Ok(())
     }
 
-    /// All runners' names, each with a project that it has built.
+    /// The projects that a runner has built.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn built(self) -> Result<Vec<(String, ProjectId)>> {
+    pub async fn built_by(self, runner: &str) -> Result<BTreeSet<ProjectId>> {
         let built = rows::runner_project::Entity::find()
             .select_only()
-            .column(rows::runner_project::Column::Runner)
-            .column(rows::runner_project::Column::ProjectId);
-        let built = built.into_tuple::<(String, i64)>().all(&self.db.reader).await;
-        let built = built.context("list what runners built")?;
-        Ok(built.into_iter().map(|(runner, project)| (runner, ProjectId(project))).collect())
+            .column(rows::runner_project::Column::ProjectId)
+            .filter(rows::runner_project::Column::Runner.eq(runner));
+        let built = built.into_tuple::<i64>().all(&self.db.reader).await;
+        Ok(built.context("list what a runner built")?.into_iter().map(ProjectId).collect())
     }
 
-    /// Forgets the projects that a runner has not built since a time.
+    /// Forgets which projects runners have not built since a time.
     ///
     /// # Errors
     /// The database does not answer.
@@ -73,15 +73,12 @@ mod tests {
         ] {
             runners.note_built(runner, project, at).await.unwrap();
         }
-        let built = async || {
-            let mut built = runners.built().await.unwrap();
-            built.sort();
-            built
-        };
-        let of = |runner: &str, project| (runner.to_owned(), project);
-        assert_eq!(built().await, [of("a", stage.project), of("a", other), of("b", stage.project)]);
+        let built = async |runner| runners.built_by(runner).await.unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!(built("a").await, [stage.project, other]);
+        assert_eq!(built("b").await, [stage.project]);
         runners.forget_built(LATER).await.unwrap();
-        assert_eq!(built().await, [of("b", stage.project)]);
+        assert!(built("a").await.is_empty());
+        assert_eq!(built("b").await, [stage.project]);
         assert!(runners.note_built("a", ProjectId(99), NOW).await.is_err(), "there is no such project");
     }
 }

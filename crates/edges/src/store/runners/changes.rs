@@ -126,6 +126,9 @@ impl Runners<'_> {
                 };
                 row.update(tx).await.context("remove a runner")?;
                 end_leases(tx, name).await?;
+                let built = rows::runner_project::Entity::delete_many();
+                let built = built.filter(rows::runner_project::Column::Runner.eq(name));
+                built.exec(tx).await.context("forget what a removed runner built")?;
                 Ok(Removed::Done(held))
             })
             .await

@@ -145,7 +145,7 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
     }
     for url in [&servers[0], &servers[1], &file("third.db")] {
         let store = Store::open(url, &KEY.into()).await.unwrap();
-        assert_eq!(store.runners().built().await.unwrap(), [("here".to_owned(), stage.project)]);
+        assert_eq!(store.runners().built_by("here").await.unwrap(), [stage.project].into());
         store.runners().note_built("there", stage.project, NOW).await.unwrap();
         assert_eq!(all_builds(&store, stage.project).await, builds);
         assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
