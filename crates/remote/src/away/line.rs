@@ -74,7 +74,7 @@ async fn once(shared: &Shared) -> Duration {
     };
     let begun = Instant::now();
     let ended = talk(shared, socket).await;
-    shared.is_connected.send_replace(false);
+    let was_open = shared.is_connected.send_replace(false);
     shared.link.forget_connections();
     match ended {
         Ok(Ended::Over) => up_to(JITTER) + PAUSE,
@@ -84,7 +84,7 @@ async fn once(shared: &Shared) -> Duration {
                 return up_to(JITTER) + HUNG_UP;
             }
             shared.note_trouble(Some(format!("the connection to the server broke: {fault:#}")));
-            if begun.elapsed() > SILENCE { Duration::ZERO } else { up_to(JITTER) + PAUSE }
+            if was_open && begun.elapsed() > SILENCE { Duration::ZERO } else { up_to(JITTER) + PAUSE }
         }
     }
 }

@@ -29,6 +29,10 @@ use tokio_util::task::AbortOnDropHandle;
 /// counts as connected for some seconds.
 const TAKEN: &str = "another process is connected with this runner's token, or was just now: each machine needs a token of its own";
 
+#[derive(Debug, thiserror::Error)]
+#[error("{TAKEN}")]
+struct Taken;
+
 /// The most messages of a runner in a beat's time.
 const MOST_MESSAGES: u32 = 2_000;
 
@@ -43,8 +47,12 @@ pub(super) async fn open(
     Ok(upgrade.on_upgrade(move |socket| async move {
         let runner = caller.runner.name.clone();
         let ended = Box::pin(Line { server, caller, socket }.talk()).await;
-        let error = ended.err().map(|fault| format!("{fault:#}"));
-        tracing::info!(runner, error, "a runner's line ended");
+        let error = ended.as_ref().err().map(|fault| format!("{fault:#}"));
+        match ended {
+            // It tries again and again, and the registry has told it once.
+            Err(fault) if fault.is::<Taken>() => tracing::debug!(runner, error, "a runner's line ended"),
+            _ => tracing::info!(runner, error, "a runner's line ended"),
+        }
     }))
 }
 
@@ -63,7 +71,7 @@ impl Line {
         let own = RunnerHello { features, facts, state, process };
         let Some(mut connection) = self.server.registry.connect(&self.caller.runner, own).await? else {
             self.hang_up(TAKEN).await;
-            bail!(TAKEN);
+            return Err(Taken.into());
         };
         let (mut watches, gone) = take_over(&self.caller, &holds).await?;
         let installation = self.server.registry.installation();
