@@ -8,7 +8,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
 };
-use kozmic_edges::store::TokenHolder;
+use kozmic_edges::{clock, store::TokenHolder};
 use kozmic_model::{
     ids::ProjectId,
     project::{Project, Role},
@@ -65,6 +65,14 @@ impl Looker {
             return Err(WebError::NotFound);
         }
         access::allowed(app, self.user().id, id, Role::Member).await.map(|(project, _)| project)
+    }
+
+    /// True if the token has expired, as far as this server knows without its database.
+    pub(crate) fn has_ended(&self) -> bool {
+        match self {
+            Self::Person(_) => false,
+            Self::Program(holder, _) => holder.token.rights.has_ended(clock::now()),
+        }
     }
 
     /// True if the session has not ended, or the token is still valid.

@@ -21,7 +21,7 @@ use kozmic_model::{
 };
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// The most that one frame carries, in bytes of log.
 const PIECE: usize = 256 * 1024;
@@ -29,6 +29,12 @@ const PIECE: usize = 256 * 1024;
 /// Pause after a frame that follows closely on another one: the bytes that come meanwhile are sent as one frame. It is
 /// too short for people to notice, and a script that prints byte by byte does not keep the server busy.
 const BREATH: Duration = Duration::from_millis(10);
+
+/// The longest time in which the database answers. The log stands still meanwhile.
+const CHECK: Duration = Duration::from_secs(15);
+
+/// Pause before the database is asked again that did not answer.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The position of a viewer in the log, with the attempt.
 #[derive(Deserialize)]
@@ -51,6 +57,8 @@ struct Viewer {
     told: Option<Status>,
     /// Time at which the last bytes were sent.
     sent: Option<Instant>,
+    /// The time to ask the database again, if it was away at the last question: it may know of a change.
+    again: Option<Instant>,
 }
 
 /// `GET /projects/<id>/jobs/<job>/log/live?offset=N`
@@ -98,7 +106,7 @@ impl Viewer {
         // A viewer's bytes of an earlier attempt are no part of this log.
         let is_same = have.attempt == 0 || have.attempt == attempt.number;
         let offset = if is_same { have.offset } else { 0 };
-        Self { app, looker, socket, job, attempt, log, offset, told: None, sent: None }
+        Self { app, looker, socket, job, attempt, log, offset, told: None, sent: None, again: None }
     }
 
     /// Shows the log of an attempt that ended.
@@ -128,6 +136,7 @@ impl Viewer {
         send(&mut self.socket, frames::hello(self.attempt.number)).await?;
         loop {
             self.tell().await?;
+            let again = self.again;
             if self.job.status.is_finished() {
                 close(&mut self.socket).await;
                 return Ok(());
@@ -137,6 +146,7 @@ impl Viewer {
                 () = job_bell.rung() => self.renew().await?,
                 // It may concern this job, too: a new push cancels the jobs that it replaces.
                 () = project_bell.rung() => self.stay().await?,
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.stay().await?,
                 _ = ticks.tick() => {
                     self.stay().await?;
                     tick(&mut self.socket, frames::TICK).await?;
@@ -196,7 +206,7 @@ impl Viewer {
         match self.app.edges.store.builds().job(self.job.project, self.job.id).await {
             Ok(Some(job)) => self.job = job,
             Ok(None) => {}
-            Err(fault) if store::is_away(&fault) => {}
+            Err(fault) if store::is_away(&fault) => self.again = Some(Instant::now() + AGAIN),
             Err(fault) => return Err(fault.into()),
         }
         let attempt = self.job.shown_attempt();
@@ -209,17 +219,25 @@ impl Viewer {
         Ok(true)
     }
 
-    /// Continues while the viewer may see the job, and reads the job again. If the database is away, the log goes on:
-    /// nobody's rights change meanwhile.
+    /// Continues while the viewer may see the job, and reads the job again. If the database is away, the log goes on
+    /// until it is back, unless the viewer's token ends.
     async fn stay(&mut self) -> Result<(), Broken> {
-        match stay(&self.app, &self.looker, Some(self.job.project)).await {
-            Ok(()) => self.renew().await,
-            Err(broken) if is_away(&broken) => Ok(()),
-            Err(broken) => {
-                close(&mut self.socket).await;
-                Err(broken)
+        let check = stay(&self.app, &self.looker, Some(self.job.project));
+        let checked = timeout(CHECK, check).await;
+        self.again = None;
+        let broken = match checked {
+            Ok(Ok(())) => return self.renew().await,
+            _ if self.looker.has_ended() => Broken::Gone,
+            // It froze. The next tick is early enough for another wait.
+            Err(_) => return Ok(()),
+            Ok(Err(broken)) if is_away(&broken) => {
+                self.again = Some(Instant::now() + AGAIN);
+                return Ok(());
             }
-        }
+            Ok(Err(broken)) => broken,
+        };
+        close(&mut self.socket).await;
+        Err(broken)
     }
 }
 
