@@ -135,6 +135,7 @@ pub mod address;
 pub mod install;
 pub mod cache;
 pub mod interruption;
+pub mod pattern;
 pub mod hook;
 pub mod event;
 pub mod status;
