@@ -18,6 +18,7 @@ pub struct NewPull {
     title: String,
     body: Option<String>,
     user: Option<String>,
+    is_draft: bool,
 }
 
 /// Result of opening or changing a pull request.
@@ -42,6 +43,7 @@ impl NewPull {
             title: title.to_owned(),
             body: None,
             user: None,
+            is_draft: false,
         }
     }
 
@@ -63,6 +65,13 @@ impl NewPull {
     #[must_use]
     pub fn body(mut self, body: &str) -> Self {
         self.body = Some(body.to_owned());
+        self
+    }
+
+    /// Opens it as a draft.
+    #[must_use]
+    pub fn draft(mut self) -> Self {
+        self.is_draft = true;
         self
     }
 
@@ -121,6 +130,29 @@ impl GitHub {
         self.double.tell_of_pull(repository, number, "reopened", json!({})).await
     }
 
+    /// Says that a draft is ready for review.
+    pub async fn ready_for_review(&self, repository: &str, number: u64) -> Result<PullEvent> {
+        self.double.change_pull(repository, number, |pull| pull.is_draft = false)?;
+        self.double.tell_of_pull(repository, number, "ready_for_review", json!({})).await
+    }
+
+    /// Asks to merge into another branch.
+    pub async fn retarget_pull_request(
+        &self,
+        repository: &str,
+        number: u64,
+        branch: &str,
+    ) -> Result<PullEvent> {
+        let old = self.double.pull(repository, number)?.base;
+        let sha = self.double.git(repository).resolve(&format!("refs/heads/{branch}")).await;
+        let sha = sha.with_context(|| format!("no branch {branch} in {repository}"))?;
+        self.double.change_pull(repository, number, |pull| {
+            (pull.base.branch, pull.base.sha) = (branch.to_owned(), sha);
+        })?;
+        let changes = json!({"changes": {"base": {"ref": {"from": old.branch}, "sha": {"from": old.sha}}}});
+        self.double.tell_of_pull(repository, number, "edited", changes).await
+    }
+
     /// Changes title and body.
     pub async fn edit_pull_request(
         &self,
@@ -154,8 +186,20 @@ impl Double {
             let repository = world.repository_mut(&base.repository).context("no such repository")?;
             let number = repository.pulls.len() as u64 + 1;
             let (title, body, user) = (new.title, new.body, new.user.unwrap_or(owner));
+            let is_draft = new.is_draft;
             let created_at = stamp::now();
-            repository.pulls.push(Pull { id, number, title, body, open: true, user, head, base, created_at });
+            repository.pulls.push(Pull {
+                id,
+                number,
+                title,
+                body,
+                open: true,
+                is_draft,
+                user,
+                head,
+                base,
+                created_at,
+            });
             Ok(number)
         })
     }

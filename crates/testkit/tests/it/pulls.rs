@@ -72,6 +72,32 @@ async fn a_pull_request_is_edited_closed_and_opened_again() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_draft_becomes_ready_and_asks_for_another_branch() -> Result<()> {
+    let github = github_of_anna().await?;
+    let (url, _received) = receiver(StatusCode::OK).await?;
+    add_hook(&github, "anna/hello", &url).await?;
+    let main = main_of(&github).await?;
+    github.commit("anna/hello", "topic", Commit::new("One").onto(&main)).await?;
+    github.set_branch("anna/hello", "stable", &main).await?;
+    let opened = github.open_pull_request(NewPull::new("anna/hello", "topic", "T").draft()).await?;
+    let payload = opened.deliveries[0].payload();
+    assert_eq!((&payload["action"], &payload["pull_request"]["draft"]), (&json!("opened"), &json!(true)));
+    let ready = github.ready_for_review("anna/hello", opened.number).await?.deliveries[0].payload();
+    assert_eq!(
+        (&ready["action"], &ready["pull_request"]["draft"]),
+        (&json!("ready_for_review"), &json!(false))
+    );
+    let edited = github.retarget_pull_request("anna/hello", opened.number, "stable").await?;
+    let edited = edited.deliveries[0].payload();
+    assert_eq!(
+        (&edited["action"], &edited["changes"]["base"]["ref"]["from"]),
+        (&json!("edited"), &json!("main"))
+    );
+    assert_eq!(edited["pull_request"]["base"]["ref"], "stable");
+    Ok(())
+}
+
 async fn main_of(github: &kozmic_testkit::github::GitHub) -> Result<String> {
     github.head("anna/hello", "main").await.context("a head")
 }

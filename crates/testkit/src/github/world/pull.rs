@@ -8,6 +8,8 @@ pub(in crate::github) struct Pull {
     pub(in crate::github) title: String,
     pub(in crate::github) body: Option<String>,
     pub(in crate::github) open: bool,
+    /// True until somebody says that it is ready for review.
+    pub(in crate::github) is_draft: bool,
     pub(in crate::github) user: String,
     pub(in crate::github) head: Side,
     pub(in crate::github) base: Side,
