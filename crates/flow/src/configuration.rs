@@ -156,6 +156,7 @@ fn change_of(repository: &Repository, head: Head) -> Change {
         author,
         skip_texts: Vec::new(),
         commits: vec![commit],
+        pull: None,
         pusher: None,
         is_held: false,
     }

@@ -122,7 +122,8 @@ pub(crate) struct Owner {
 }
 
 fn spec(hook: &Hook) -> JobSpec {
-    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = hook.settings.clone();
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } =
+        hook.settings.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
     JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }
@@ -191,6 +192,7 @@ pub(crate) fn change(sha: &str) -> Change {
         author: Author::default(),
         skip_texts: Vec::new(),
         commits: Vec::new(),
+        pull: None,
         pusher: None,
         is_held: false,
     }

@@ -17,6 +17,7 @@ use kozmic_model::{
     status::Status,
     time::Timestamp,
     user::Profile,
+    wake::WakeDraft,
 };
 use url::Url;
 
@@ -109,6 +110,7 @@ pub(super) fn hook(old: &OldHook, tracked: &[String]) -> Result<Translated, Stri
         if_interrupted: String::new(),
         // The original had none.
         labels: String::new(),
+        wake: WakeDraft::default(),
     };
     let settings = draft.check().map_err(|faults| faults.into_values().collect::<Vec<_>>().join(" "))?;
     let webhook = (old.forge_id > 0).then_some(WebhookId(old.forge_id));
@@ -211,8 +213,16 @@ pub(super) fn job(
 /// The spec of a job from the current hook: the original did not store the spec of that time.
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, settings)) = hook.and_then(|hook| hook.here.clone()) {
-        let kozmic_model::hook::HookSettings { title, image, script, install, pull, if_interrupted, labels } =
-            settings;
+        let kozmic_model::hook::HookSettings {
+            title,
+            image,
+            script,
+            install,
+            pull,
+            if_interrupted,
+            labels,
+            wake: _,
+        } = settings;
         let task = Task::Hook(HookTask { image, script, install, pull });
         return JobSpec { title, if_interrupted, origin: Origin::Hook(id), labels, task };
     }

@@ -16,6 +16,8 @@ pub enum Event {
     Change(Box<Change>),
     /// The repository, or the set of people who may see it, has changed: ask the forge again.
     Moved,
+    /// A pull request changed without a push. Only hooks whose rules depend on it look at its commit again.
+    Turned(Box<Turned>),
     /// A ref is gone.
     Gone(Gone),
     /// Something that causes no build, with the reason in a sentence.
@@ -46,12 +48,44 @@ pub struct Change {
     /// The commits of the push, the oldest first, as far as the payload lists them.
     #[serde(default)]
     pub commits: Vec<PushedCommit>,
+    /// Facts about the pull request, if one brought the change.
+    #[serde(default)]
+    pub pull: Option<PullFacts>,
     /// The person who pushed it, if it comes from a fork and the payload names the person without a doubt.
     #[serde(default)]
     pub pusher: Option<Pusher>,
     /// True if the build is held until somebody approves it.
     #[serde(default)]
     pub is_held: bool,
+}
+
+/// Facts about a pull request that decide which hooks it wakes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullFacts {
+    /// The branch into which it asks to be merged, if the payload has it.
+    pub target: Option<String>,
+    /// True if it is a draft.
+    pub is_draft: bool,
+}
+
+/// A change of a pull request that is no push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// A draft became ready for review.
+    Ready,
+    /// It asks to be merged into another branch.
+    Retargeted,
+}
+
+/// A pull request that changed without a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turned {
+    /// The way in which it changed.
+    pub turn: Turn,
+    /// Its commit.
+    pub change: Change,
+    /// The reason why most hooks build nothing, in a sentence.
+    pub why: String,
 }
 
 /// A branch or tag that was deleted, or a pull request that was closed.
@@ -159,6 +193,7 @@ mod tests {
             author: Author::default(),
             skip_texts: texts.iter().map(|text| (*text).to_owned()).collect(),
             commits: Vec::new(),
+            pull: None,
             pusher: None,
             is_held: false,
         }

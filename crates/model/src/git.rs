@@ -76,7 +76,7 @@ pub enum GitRef {
     Branch(String),
     /// A pull request from a fork, by its number.
     PullRequest(u64),
-    /// A tag, without `refs/tags/`. Kernel rules build it; hooks and recipes do not.
+    /// A tag, without `refs/tags/`. Kernel rules build it, and hooks that ask for it; recipes do not.
     Tag(String),
 }
 

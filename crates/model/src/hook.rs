@@ -7,6 +7,7 @@ use crate::{
     install::{Install, PullPolicy, tracked_paths},
     interruption::IfInterrupted,
     label::{Label, Labels},
+    wake::{Wake, WakeDraft},
 };
 use std::str::FromStr;
 
@@ -51,6 +52,8 @@ pub struct HookSettings {
     pub if_interrupted: IfInterrupted,
     /// The labels that a job's runner must have.
     pub labels: Labels,
+    /// The events that start the hook.
+    pub wake: Wake,
 }
 
 /// A hook as typed into the form, right or wrong.
@@ -72,6 +75,8 @@ pub struct HookDraft {
     pub if_interrupted: String,
     /// The labels field, separated by commas or white space.
     pub labels: String,
+    /// The fields about the events that start the hook.
+    pub wake: WakeDraft,
 }
 
 impl HookDraft {
@@ -99,9 +104,10 @@ impl HookDraft {
         let if_interrupted = if_interrupted.map_err(|fault| faults.insert("if_interrupted", fault));
         let labels =
             self.labels.parse::<Labels>().map_err(|fault| faults.insert("labels", fault.to_string()));
+        let wake = self.wake.check(&mut faults);
         match (image, pull, if_interrupted, labels) {
             (Ok(image), Ok(pull), Ok(if_interrupted), Ok(labels)) if faults.is_empty() => {
-                Ok(HookSettings { title, image, script, install, pull, if_interrupted, labels })
+                Ok(HookSettings { title, image, script, install, pull, if_interrupted, labels, wake })
             }
             _ => Err(faults),
         }
@@ -130,14 +136,16 @@ impl HookDraft {
 
 impl From<&HookSettings> for HookDraft {
     fn from(settings: &HookSettings) -> Self {
-        let HookSettings { title, image, script, install, pull, if_interrupted, labels } = settings.clone();
+        let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake } =
+            settings.clone();
         let paths = install.iter().flat_map(|install| &install.tracked).map(ToString::to_string);
         let tracked_files = paths.collect::<Vec<_>>().join("\n");
         let install_script = install.map(|install| install.script).unwrap_or_default();
         let (image, pull) = (image.to_string(), pull.word().to_owned());
         let if_interrupted = if_interrupted.word().to_owned();
         let labels = labels.iter().map(Label::as_str).collect::<Vec<_>>().join(", ");
-        Self { title, image, script, install_script, tracked_files, pull, if_interrupted, labels }
+        let wake = WakeDraft::from(&wake);
+        Self { title, image, script, install_script, tracked_files, pull, if_interrupted, labels, wake }
     }
 }
 

@@ -19,6 +19,8 @@
 //! | forge | the server with the repositories, the users and the webhooks: GitHub |
 //! | deploy key | the key that gives access to a private repository, for fetching only |
 //! | hook | an image and a script to run for a project's pushes |
+//! | wake | the rules of a hook that say which events start it; other events let it rest |
+//! | turn, of a pull request | a change that is no push: a draft becomes ready, or the target changes |
 //! | install script | a script that a hook runs before its own, whose result is kept as a cached image |
 //! | tracked file | a file or directory whose change makes the install script run again |
 //! | recipe | the configuration repository's entry for one branch: its scripts and the artifacts that they build |
@@ -135,9 +137,10 @@ pub mod address;
 pub mod install;
 pub mod cache;
 pub mod interruption;
-pub mod pattern;
-pub mod hook;
 pub mod event;
+pub mod pattern;
+pub mod wake;
+pub mod hook;
 pub mod status;
 pub mod order;
 pub mod spent;

@@ -95,6 +95,7 @@ fn change(git_ref: GitRef, sha: kozmic_model::git::Sha) -> Change {
         author: Author::default(),
         skip_texts: Vec::new(),
         commits: Vec::new(),
+        pull: None,
         pusher: None,
         is_held: false,
     }

@@ -226,7 +226,7 @@ async fn row_of(tx: &Transaction, id: HookId) -> Result<rows::hook::Model> {
 
 /// The names of the fields that differ, for the audit trail.
 fn changed(before: &HookSettings, after: &HookSettings) -> Vec<&'static str> {
-    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = after;
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake } = after;
     let fields = [
         ("title", before.title != *title),
         ("image", before.image != *image),
@@ -235,13 +235,14 @@ fn changed(before: &HookSettings, after: &HookSettings) -> Vec<&'static str> {
         ("when to pull", before.pull != *pull),
         ("if interrupted", before.if_interrupted != *if_interrupted),
         ("labels", before.labels != *labels),
+        ("when it runs", before.wake != *wake),
     ];
     fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
 
 /// The columns of a hook that people set.
 pub(in crate::store) fn settings_row(settings: &HookSettings) -> Result<rows::hook::ActiveModel> {
-    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = settings.clone();
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake } = settings.clone();
     let tracked = install.as_ref().map(|install| install.tracked.as_slice()).unwrap_or_default();
     Ok(rows::hook::ActiveModel {
         title: Set(title),
@@ -252,6 +253,7 @@ pub(in crate::store) fn settings_row(settings: &HookSettings) -> Result<rows::ho
         pull: Set(pull.word().to_owned()),
         if_interrupted: Set(if_interrupted.word().to_owned()),
         labels: Set(labels.to_string()),
+        wake: Set(serde_json::to_string(&wake)?),
         ..Default::default()
     })
 }

@@ -129,8 +129,9 @@ fn parse_hook(row: rows::hook::Model) -> Result<Hook> {
     let pull = row.pull.parse().map_err(anyhow::Error::msg)?;
     let if_interrupted = row.if_interrupted.parse().map_err(anyhow::Error::msg)?;
     let labels = row.labels.parse()?;
+    let wake = serde_json::from_str(&row.wake)?;
     let settings =
-        HookSettings { title, image: image.parse()?, script, install, pull, if_interrupted, labels };
+        HookSettings { title, image: image.parse()?, script, install, pull, if_interrupted, labels, wake };
     let (webhook, is_unsigned) = (webhook_id.map(WebhookId), row.unsigned);
     Ok(Hook { id: HookId(id), project: ProjectId(project_id), settings, webhook, is_unsigned })
 }

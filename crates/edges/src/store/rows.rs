@@ -80,7 +80,7 @@ rows! {
         project_id: i64, title: String, image: String, script: String, secret: Vec<u8>, webhook_id: Option<i64>,
         created_at: i64, install_script: Option<String>, tracked_files: String, pull: String,
         cache_inputs: Option<String>, unsigned: bool, is_own: bool, if_interrupted: String,
-        labels: String,
+        labels: String, wake: String,
     }
     delivery = "delivery" {
         #[sea_orm(primary_key)] id: i64,

@@ -29,6 +29,7 @@ mod m0017_indexes;
 mod m0017_installation;
 mod m0018_runners;
 mod m0019_runner_projects;
+mod m0019_hook_wake;
 
 use super::database::{Database, explained::explained};
 use anyhow::{Context, Result, bail};
@@ -80,6 +81,7 @@ fn later() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0017_hook_labels::Migration),
         Box::new(m0018_runners::Migration),
         Box::new(m0019_runner_projects::Migration),
+        Box::new(m0019_hook_wake::Migration),
     ]
 }
 

@@ -9,6 +9,7 @@ mod servers;
 mod images;
 mod people;
 mod told;
+mod wake;
 
 use super::{
     Among, Endpoint, Enqueued, HookCall, Lane, Lease, NewDelivery, NewSession, OutboxLane, ProjectChange,
@@ -118,7 +119,7 @@ impl Stage {
         delivery: DeliveryId,
         change: Change,
     ) -> anyhow::Result<Enqueued> {
-        let HookSettings { title, image, script, install, pull, if_interrupted, labels } = settings;
+        let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } = settings;
         let task = Task::Hook(HookTask { image, script, install, pull });
         let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), labels, task };
         let call = HookCall { delivery, hook: self.hook };
@@ -195,6 +196,7 @@ pub(super) fn change(digit: char) -> Change {
         author: Author::default(),
         skip_texts: Vec::new(),
         commits: Vec::new(),
+        pull: None,
         pusher: None,
         is_held: false,
     }

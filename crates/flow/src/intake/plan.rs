@@ -13,7 +13,8 @@ use kozmic_model::{
 
 /// The job that a hook makes of a change.
 pub(crate) fn job(hook: &Hook) -> JobSpec {
-    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = hook.settings.clone();
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } =
+        hook.settings.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
     JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }

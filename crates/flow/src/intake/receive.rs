@@ -4,6 +4,7 @@ mod automatic;
 mod doubt;
 mod fork;
 mod order;
+mod rest;
 
 pub(crate) use doubt::Doubts;
 use fork::Judged;
@@ -24,7 +25,6 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     event::{Change, Event, Gone},
-    git::GitRef,
     hook::Hook,
     ids::{DeliveryId, ProjectId},
     project::Project,
@@ -143,6 +143,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
         (Endpoint::AutoBuilder, Event::Moved) => {
             ignore(flow, waiting, "the Auto Builder hears of pushes only").await?;
         }
+        (Endpoint::AutoBuilder, Event::Turned(turned)) => ignore(flow, waiting, &turned.why).await?,
         (_, Event::Ping) => store.deliveries().ignore_delivery(id, TRIED).await?,
         (Endpoint::Hook(hook), event) => match store.hooks().hook(hook).await? {
             Some(hook) => return enter(flow, waiting, &hook, event).await,
@@ -180,7 +181,7 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
             }
         }
         // A push fails if its payload does not say which repository it is about.
-        (Err(fault), Event::Change(_)) => {
+        (Err(fault), Event::Change(_) | Event::Turned(_)) => {
             let failed = flow.edges.store.deliveries().fail_delivery(waiting.id, &fault.to_string()).await;
             return failed.map(|()| Seen::Settled);
         }
@@ -191,20 +192,17 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
         Event::Moved => look_again(flow, waiting, hook).await?,
         Event::Ignored(why) => ignore(flow, waiting, &why).await?,
         Event::Gone(gone) => note_gone(flow, waiting, project.id, &gone).await?,
-        Event::Change(change) => match &change.git_ref {
-            GitRef::Tag(_) => {
-                ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await?;
-            }
-            GitRef::Branch(_) | GitRef::PullRequest(_) => {
-                return wake(flow, waiting, hook, &project, *change).await;
-            }
-        },
+        Event::Change(change) => return wake(flow, waiting, hook, &project, *change).await,
+        Event::Turned(turned) if hook.settings.wake.minds(turned.turn) => {
+            return wake(flow, waiting, hook, &project, turned.change).await;
+        }
+        Event::Turned(turned) => ignore(flow, waiting, &turned.why).await?,
     }
     Ok(Seen::Settled)
 }
 
-/// Makes a hook's job, unless the change's author asks to skip it, or the change is from a fork that is not built. A
-/// commit's message may ask to skip it, too. For a pull request the forge is asked for the message, because the payload
+/// Makes a hook's job, unless the hook's rules or the change's author ask to skip it, or the change is from a fork that
+/// is not built. A commit's message may ask to skip it, too. For a pull request the forge is asked for the message, because the payload
 /// does not carry it.
 async fn wake(
     flow: &Flow,
@@ -213,6 +211,9 @@ async fn wake(
     project: &Project,
     change: Change,
 ) -> Result<Seen> {
+    if let Some(why) = hook.settings.wake.rests_by_event(&change) {
+        return rest::note(flow, waiting, hook, &change, &why).await;
+    }
     let mut change = match fork::judge(flow, waiting, project, &change) {
         Judged::Built { is_held } => Change { is_held, ..change },
         Judged::Awaited => return Ok(Seen::Waits),
@@ -231,8 +232,9 @@ async fn wake(
             Answer::Unknown => {}
         }
     }
-    match change.skip_word() {
-        Some(word) => pass_over(flow, waiting, hook.project, &change, &skipped(word)).await?,
+    let skipped = change.skip_word().map(skipped);
+    match skipped.or_else(|| hook.settings.wake.rests_by_words(&change)) {
+        Some(why) => return rest::note(flow, waiting, hook, &change, &why).await,
         None => enqueue(flow, waiting, hook, &change).await?,
     }
     order::look(flow, hook.project, &change.git_ref).await?;

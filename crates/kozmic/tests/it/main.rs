@@ -23,6 +23,7 @@ mod stopping;
 mod projects;
 mod first_build;
 mod deliveries;
+mod wake;
 mod told_facts;
 mod missed;
 mod databases;

@@ -1,6 +1,7 @@
 //! The form for a hook: title, image, scripts.
 
 mod forge;
+mod wake;
 
 pub(crate) use forge::{connect, delete, restore};
 
@@ -22,12 +23,29 @@ use kozmic_model::{
     install::PullPolicy,
     interruption::IfInterrupted,
     project::{Project, Role},
+    wake::{Drafts, WakeOn},
 };
 use serde::Deserialize;
+use wake::TypedWake;
 
 /// The form's fields, in its order.
-const FIELDS: [&str; 8] =
-    ["title", "image", "pull", "install_script", "tracked_files", "script", "labels", "if_interrupted"];
+const FIELDS: [&str; 15] = [
+    "title",
+    "image",
+    "pull",
+    "install_script",
+    "tracked_files",
+    "script",
+    "wake_on",
+    "wake_branches",
+    "wake_tags",
+    "wake_targets",
+    "wake_drafts",
+    "wake_words",
+    "wake_skip_words",
+    "labels",
+    "if_interrupted",
+];
 
 #[derive(Template)]
 #[template(path = "hook.html")]
@@ -105,13 +123,16 @@ pub(crate) struct Typed {
     if_interrupted: String,
     #[serde(default)]
     labels: String,
+    #[serde(flatten)]
+    wake: TypedWake,
 }
 
 impl From<Typed> for HookDraft {
     fn from(typed: Typed) -> Self {
-        let Typed { title, image, script, install_script, tracked_files, pull, if_interrupted, labels } =
+        let Typed { title, image, script, install_script, tracked_files, pull, if_interrupted, labels, wake } =
             typed;
-        Self { title, image, script, install_script, tracked_files, pull, if_interrupted, labels }
+        let wake = wake.into();
+        Self { title, image, script, install_script, tracked_files, pull, if_interrupted, labels, wake }
     }
 }
 
@@ -200,9 +221,10 @@ mod tests {
             pull: "never".into(),
             if_interrupted: "maybe".into(),
             labels: "<gpu>".into(),
+            wake: wake::tests::wrong(),
         };
         let page = page(draft);
-        assert_eq!(page.faults.len(), 6, "{:?}", page.faults);
+        assert_eq!(page.faults.len(), 13, "{:?}", page.faults);
         assert!(page.begins("pull"));
         let html = page.render().unwrap();
         for field in page.faults.keys() {

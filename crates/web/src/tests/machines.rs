@@ -74,6 +74,7 @@ fn change() -> Change {
         author: Author::default(),
         skip_texts: Vec::new(),
         commits: Vec::new(),
+        pull: None,
         pusher: None,
         is_held: false,
     }

@@ -3,28 +3,17 @@
 pub(super) mod body;
 #[cfg(test)]
 mod fuzz;
+mod pull;
 mod push;
 
 use super::UnreadablePayload;
 use chrono::DateTime;
-use kozmic_model::{
-    event::{Author, Change, Event, Gone, Trigger},
-    fork::Pusher,
-    git::{GitRef, Sha, is_branch_name},
-    ids::ForgeUserId,
-    time::Timestamp,
-};
+use kozmic_model::{event::Event, time::Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 
 /// The most bytes of a commit's message that are kept. Lists of builds stay small.
 const MESSAGE_LIMIT: usize = 64 * 1024;
-
-/// The most bytes of a pull request's title that are kept. GitHub's own limit is lower.
-const TITLE_LIMIT: usize = 1024;
-
-/// The most bytes of a login that are kept. GitHub's own limit is lower.
-const LOGIN_LIMIT: usize = 100;
 
 /// The most bytes of a fault that are kept. A fault may repeat parts of the payload.
 const CAUSE_LIMIT: usize = 300;
@@ -36,7 +25,7 @@ pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePaylo
     match name {
         "ping" => Ok(Event::Ping),
         "push" => push::event(read(name, payload)?),
-        "pull_request" => pull_request(read(name, payload)?),
+        "pull_request" => pull::event(read(name, payload)?),
         "repository" => Ok(repository(read(name, payload)?)),
         "member" | "membership" | "team_add" | "public" => Ok(Event::Moved),
         other => Ok(Event::Ignored(format!("\"{other}\" events start no build"))),
@@ -68,114 +57,6 @@ fn repository(RepositoryEvent { action }: RepositoryEvent) -> Event {
     }
 }
 
-#[derive(Deserialize)]
-struct PullRequestEvent {
-    action: String,
-    number: u64,
-    /// The head's commit before, if there are new commits.
-    before: Option<String>,
-    pull_request: PullRequest,
-    repository: Repository,
-    /// None in a payload that Kozmic made itself.
-    sender: Option<Login>,
-}
-
-#[derive(Deserialize)]
-struct PullRequest {
-    title: String,
-    body: Option<String>,
-    updated_at: Option<String>,
-    head: Head,
-    user: Option<Login>,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    #[serde(rename = "ref")]
-    branch: String,
-    sha: String,
-    /// None if the fork was deleted.
-    repo: Option<Repository>,
-}
-
-#[derive(Deserialize)]
-struct Repository {
-    id: i64,
-    owner: Option<Login>,
-}
-
-#[derive(Deserialize)]
-struct Login {
-    login: String,
-    id: Option<i64>,
-}
-
-impl Login {
-    fn is(&self, other: Option<&Self>) -> bool {
-        self.id.is_some() && self.id == other.and_then(|other| other.id)
-    }
-}
-
-fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
-    let PullRequestEvent { action, number, before, pull_request, repository, sender } = event;
-    let action = body::word(&action);
-    let why = format!("a pull request that was {action} starts no build");
-    let PullRequest { title, body, updated_at, head, user } = pull_request;
-    let sha = head.sha.parse::<Sha>().map_err(|fault| unreadable("pull_request", &fault))?;
-    let pushed_at = updated_at.as_deref().and_then(moment);
-    let is_own_branch =
-        head.repo.as_ref().is_some_and(|head| head.id == repository.id) && is_branch_name(&head.branch);
-    let pusher = pusher(&action, sender, user.as_ref(), head.repo).filter(|_| !is_own_branch);
-    let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
-    let before = match (action.as_str(), is_own_branch) {
-        // Deliveries of pushes tell the commit before.
-        ("opened" | "synchronize" | "reopened", true) => None,
-        ("opened" | "reopened", false) => Some(sha.nowhere()),
-        ("synchronize", false) => before.and_then(|before| before.parse().ok()),
-        ("closed", false) => {
-            let (before, after) = (Some(sha.clone()), sha.nowhere());
-            return Ok(Event::Gone(Gone { git_ref, before, after, at: pushed_at, why }));
-        }
-        _ => return Ok(Event::Ignored(why)),
-    };
-    let skip_texts = [Some(title.clone()), body].into_iter().flatten().collect();
-    let author = Author { name: user.map(|user| user.login).unwrap_or_default(), email: None };
-    let trigger = Trigger::PullRequest { number, title: cut(title, TITLE_LIMIT) };
-    let (after, message, commits) = (sha.clone(), None, Vec::new());
-    Ok(Event::Change(Box::new(Change {
-        git_ref,
-        sha,
-        before,
-        after,
-        pushed_at,
-        trigger,
-        message,
-        author,
-        skip_texts,
-        commits,
-        pusher,
-        is_held: false,
-    })))
-}
-
-/// The person who pushed a fork's commit, if that is certain. The sender of new commits pushed them. A person may open
-/// a pull request with a commit of somebody else, unless the fork is their own. The same holds for reopening.
-fn pusher(
-    action: &str,
-    sender: Option<Login>,
-    author: Option<&Login>,
-    fork: Option<Repository>,
-) -> Option<Pusher> {
-    let owner = fork.and_then(|fork| fork.owner);
-    let is_known = |sender: &Login| match action {
-        "synchronize" => true,
-        "opened" => sender.is(author) && sender.is(owner.as_ref()),
-        _ => false,
-    };
-    let Login { login, id } = sender.filter(is_known)?;
-    Some(Pusher { id: ForgeUserId(id?), login: cut(login, LOGIN_LIMIT) })
-}
-
 /// A time in the form of pull requests' payloads.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| Timestamp(time.timestamp_millis()))
@@ -200,7 +81,11 @@ fn cut(mut text: String, limit: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{pull::TITLE_LIMIT, *};
+    use kozmic_model::{
+        event::{Trigger, Turn},
+        git::{GitRef, Sha},
+    };
     use serde_json::{Value, json};
 
     fn said(name: &str, payload: &Value) -> Event {
@@ -221,6 +106,42 @@ mod tests {
             let Event::Ignored(_) = said("pull_request", &pull(action, Some(1))) else { panic!("ignored") };
         }
         let Event::Ignored(_) = said("pull_request", &pull("edited", Some(2))) else { panic!("ignored") };
+    }
+
+    #[test]
+    fn the_target_of_a_pull_request_is_told_and_a_change_of_it_as_well() {
+        let facts = |payload: &Value| match said("pull_request", payload) {
+            Event::Change(change) => (change.pull.map(|pull| (pull.target, pull.is_draft)), None),
+            Event::Turned(turned) => {
+                let pull = turned.change.pull.map(|pull| (pull.target, pull.is_draft));
+                assert_eq!(
+                    (turned.change.sha, turned.change.before),
+                    ("b".repeat(40).parse().unwrap(), None)
+                );
+                (pull, Some((turned.turn, turned.why)))
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(facts(&pull("opened", Some(2))), (Some((None, false)), None), "nothing is told");
+        let with = |action: &str, head_repo| {
+            let mut payload = pull(action, Some(head_repo));
+            payload["pull_request"]["base"] = json!({ "ref": "release/1" });
+            payload["pull_request"]["draft"] = json!(true);
+            payload
+        };
+        let told = Some((Some("release/1".to_owned()), true));
+        for head_repo in [1, 2] {
+            assert_eq!(facts(&with("synchronize", head_repo)), (told.clone(), None));
+            let why = "a pull request that was ready_for_review starts no build".to_owned();
+            let turned = (told.clone(), Some((Turn::Ready, why)));
+            assert_eq!(facts(&with("ready_for_review", head_repo)), turned);
+            let mut payload = with("edited", head_repo);
+            payload["changes"] = json!({ "base": { "ref": { "from": "main" } } });
+            let why = "a pull request that was edited starts no build".to_owned();
+            assert_eq!(facts(&payload), (told.clone(), Some((Turn::Retargeted, why))));
+            payload["changes"] = json!({ "title": { "from": "x" } });
+            let Event::Ignored(_) = said("pull_request", &payload) else { panic!("ignored") };
+        }
     }
 
     #[test]

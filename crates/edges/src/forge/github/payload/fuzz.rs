@@ -1,6 +1,6 @@
 //! Random payloads: each is understood or refused, and each kept part has a limit.
 
-use super::{MESSAGE_LIMIT, PAGE_LIMIT, TITLE_LIMIT, body, event};
+use super::{MESSAGE_LIMIT, PAGE_LIMIT, body, event, pull::TITLE_LIMIT};
 use kozmic_model::{
     event::{Change, Event, Trigger},
     git::GitRef,
@@ -27,6 +27,8 @@ const TEXTS: &[&str] = &[
     "",
     "opened",
     "synchronize",
+    "ready_for_review",
+    "edited",
     "closed",
     "refs/heads/main",
     "refs/tags/v1",
@@ -61,6 +63,9 @@ const KEYS: &[&str] = &[
     "title",
     "body",
     "head",
+    "base",
+    "changes",
+    "draft",
     "sha",
     "repo",
     "user",
@@ -146,13 +151,15 @@ fn holds(name: &str, payload: &[u8]) -> Result<(), TestCaseError> {
             return Ok(());
         }
         Ok(Event::Change(change)) => *change,
+        Ok(Event::Turned(turned)) => turned.change,
         Ok(Event::Ignored(why)) => {
             prop_assert!(!why.is_empty() && why.len() < 10_000, "{} bytes of words", why.len());
             return Ok(());
         }
         Ok(_) => return Ok(()),
     };
-    let Change { git_ref, sha, trigger, message, commits, .. } = change;
+    let Change { git_ref, sha, trigger, message, commits, pull, .. } = change;
+    prop_assert!(pull.and_then(|pull| pull.target).is_none_or(|target| target.len() <= 250));
     prop_assert_eq!(git_ref.to_string().parse::<GitRef>().ok(), Some(git_ref.clone()));
     prop_assert!(sha.as_str().len() == 40 && sha.as_str().bytes().all(|digit| digit.is_ascii_hexdigit()));
     prop_assert!(message.is_none_or(|message| message.len() <= MESSAGE_LIMIT));

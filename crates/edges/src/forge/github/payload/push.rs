@@ -128,7 +128,7 @@ fn change(
     let skip_texts = whole.into_iter().collect();
     let (before, after) = (None, sha.clone());
     let trigger = Trigger::Push;
-    let (pusher, is_held) = (None, false);
+    let (pull, pusher, is_held) = (None, None, false);
     Change {
         git_ref,
         sha,
@@ -140,6 +140,7 @@ fn change(
         author,
         skip_texts,
         commits,
+        pull,
         pusher,
         is_held,
     }
