@@ -8,6 +8,7 @@ mod refresh;
 mod attempts;
 mod cancel;
 pub(super) mod moves;
+mod choosing;
 pub(super) mod superseded;
 mod approvals;
 mod enqueue;

@@ -1,10 +1,12 @@
 //! Turns a change into a build: hook call, build, job and the first commit status in one transaction.
 
 use super::{
-    Queue, approvals, attempts, jobs,
+    Queue, approvals, attempts,
+    choosing::chooses,
+    jobs,
     moves::{self, Heard, NewMove, ProjectChange},
     refresh::refresh,
-    superseded::follow,
+    superseded::{follow, supersede},
 };
 use crate::store::{
     database::Transaction,
@@ -75,6 +77,9 @@ impl Queue<'_> {
                 };
                 let enqueued = match job {
                     Some(job) => {
+                        if landed.is_of_newest && chooses(tx, hook).await? {
+                            supersede(tx, &landed.build, now).await?;
+                        }
                         if is_new {
                             add_call(tx, delivery, hook, landed.build.id).await?;
                         }
@@ -144,6 +149,8 @@ struct Landed {
     by: Option<i64>,
     /// True if that move led to the ref's newest build.
     is_newest: bool,
+    /// True if the build is the newest of its ref, whichever move led there.
+    is_of_newest: bool,
 }
 
 /// Finds or makes the build of a change, puts the builds of its ref in order, and changes their jobs accordingly. All
@@ -165,8 +172,9 @@ async fn land(
     let order = moves::stand(tx, project, &change.git_ref, now).await?;
     follow(tx, project, &change.git_ref, (&order, heard), now).await?;
     let is_newest = by.is_some_and(|by| order.is_by(build.id, by));
+    let is_of_newest = order.newest.is_some_and(|newest| newest.id == build.id);
     let jobs = jobs_of(tx, build.id).await?;
-    Ok(Landed { build, jobs, by, is_newest })
+    Ok(Landed { build, jobs, by, is_newest, is_of_newest })
 }
 
 /// The jobs of a build, each with the move that caused its last attempt. They are locked from then on.

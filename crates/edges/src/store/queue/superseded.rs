@@ -4,6 +4,7 @@
 use super::{
     attempts::again,
     cancel::cancel,
+    choosing::spared,
     jobs,
     moves::{Heard, RefOrder, is_newest},
     refresh::refresh,
@@ -38,7 +39,9 @@ pub(super) async fn follow(
 
 /// Cancels unfinished jobs of hooks in older builds of a ref, as far as the project's settings say. Jobs of the Auto
 /// Builder go on, because it makes an artifact of each push.
-async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp) -> Result<()> {
+///
+/// Jobs of a hook that chooses among pushes go on as well, unless the newest build has a job of it.
+pub(super) async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp) -> Result<()> {
     let settings = read::project_of(tx, newest.project_id).await?.settings;
     // A commit that nobody has approved so far cannot be approved any more.
     let mut superseded = vec![Status::Held];
@@ -53,24 +56,30 @@ async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp
     let why = format!("Canceled: build #{} has a newer push.", newest.number);
     let jobs = jobs.filter(rows::job::Column::Automatic.eq(false));
     let is_older = |build: &rows::build::Model| build.git_ref == newest.git_ref && build.id != newest.id;
-    cancel_of(tx, jobs, is_older, &why, now).await
+    let spared = spared(tx, newest).await?;
+    // The spec of a job is read only if it may be spared.
+    let is_spared = |job: &rows::job::Model| {
+        !spared.is_empty()
+            && job.status != Status::Held.word()
+            && read::job(job.clone()).is_ok_and(|job| spared.contains(&job.spec.origin))
+    };
+    cancel_of(tx, jobs, |build, job| is_older(build) && !is_spared(job), (&why, now)).await
 }
 
 /// Cancels the held jobs of a pull request that was closed. They are held again if the pull request is opened once
 /// more.
 async fn cancel_held(tx: &Transaction, project: ProjectId, git_ref: &str, now: Timestamp) -> Result<()> {
     let held = jobs::of_project(project.0, &[Status::Held]);
-    let is_of_it = |build: &rows::build::Model| build.git_ref == git_ref;
-    cancel_of(tx, held, is_of_it, "Canceled: the pull request was closed.", now).await
+    let is_of_it = |build: &rows::build::Model, _: &_| build.git_ref == git_ref;
+    cancel_of(tx, held, is_of_it, ("Canceled: the pull request was closed.", now)).await
 }
 
-/// Cancels those of some jobs whose builds meet a condition.
+/// Cancels those of some jobs that meet a condition with their builds.
 async fn cancel_of(
     tx: &Transaction,
     jobs: Select<rows::job::Entity>,
-    is_meant: impl Fn(&rows::build::Model) -> bool,
-    why: &str,
-    now: Timestamp,
+    is_meant: impl Fn(&rows::build::Model, &rows::job::Model) -> bool,
+    (why, now): (&str, Timestamp),
 ) -> Result<()> {
     // Each change that locks several builds or jobs takes them in the order of their numbers.
     let jobs = jobs.order_by_asc(rows::job::Column::BuildId).order_by_asc(rows::job::Column::Id);
@@ -78,8 +87,10 @@ async fn cancel_of(
     let builds = jobs.iter().map(|job| job.build_id).collect::<BTreeSet<_>>();
     let builds = rows::build::Entity::find().filter(rows::build::Column::Id.is_in(builds));
     let builds = builds.all(tx).await.context("list the builds of jobs that wait or run")?;
-    let meant = builds.iter().filter(|build| is_meant(build)).map(|build| build.id).collect::<BTreeSet<_>>();
-    for job in jobs.iter().filter(|job| meant.contains(&job.build_id)) {
+    let is_meant = |job: &&rows::job::Model| {
+        builds.iter().find(|build| build.id == job.build_id).is_some_and(|build| is_meant(build, job))
+    };
+    for job in jobs.iter().filter(is_meant) {
         cancel(tx, job, why, Some(CanceledBy::Push), now).await?;
         refresh(tx, job.build_id, now).await?;
     }

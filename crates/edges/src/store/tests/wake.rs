@@ -1,9 +1,13 @@
 //! Tests of the rules that say which events wake a hook.
 
-use super::{NOW, Stage, hook_settings};
+use super::{NOW, Stage, change, hook_settings};
+use crate::store::{Enqueued, HookCall, ProjectChange};
 use kozmic_model::{
     form::FieldFaults,
     hook::HookSettings,
+    ids::{HookId, JobId},
+    spec::{HookTask, JobSpec, Origin, Task},
+    status::Status,
     wake::{Wake, WakeDraft},
 };
 
@@ -34,4 +38,45 @@ async fn rules_of_a_hook_are_kept() {
     let with = HookSettings { wake: rules(), ..hook_settings() };
     let added = hooks.add_hook(stage.project, &with, NOW).await.unwrap();
     assert_eq!(hooks.hook(added.id).await.unwrap().unwrap().settings, with);
+}
+
+impl Stage {
+    /// Enqueues a job of a hook for a commit on main.
+    async fn call(&self, hook: HookId, digit: char) -> JobId {
+        let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } =
+            hook_settings();
+        let task = Task::Hook(HookTask { image, script, install, pull });
+        let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(hook), labels, task };
+        let delivery = self.delivered(&format!("{hook}-{digit}")).await;
+        let change = ProjectChange { project: self.project, change: &change(digit) };
+        let enqueued = self.store.queue().enqueue(HookCall { delivery, hook }, change, &spec, NOW).await;
+        let Enqueued::Job(_, job) = enqueued.unwrap() else { panic!("a job") };
+        job
+    }
+
+    async fn statuses(&self, jobs: &[JobId]) -> Vec<Status> {
+        let mut statuses = Vec::new();
+        for job in jobs {
+            statuses.push(self.store.builds().job_by_id(*job).await.unwrap().unwrap().status);
+        }
+        statuses
+    }
+}
+
+#[tokio::test]
+async fn a_push_cancels_no_job_of_a_hook_that_chooses_and_that_it_does_not_wake() {
+    use Status::{Canceled, Enqueued};
+    let stage = Stage::new().await;
+    let wake = Wake { words: vec!["deploy".into()], ..Wake::default() };
+    let settings = HookSettings { wake, ..hook_settings() };
+    let choosing = stage.store.hooks().add_hook(stage.project, &settings, NOW).await.unwrap().id;
+    let first = [stage.call(stage.hook, 'a').await, stage.call(choosing, 'a').await];
+    let second = stage.call(stage.hook, 'b').await;
+    assert_eq!(stage.statuses(&first).await, [Canceled, Enqueued]);
+    let third = stage.call(choosing, 'c').await;
+    assert_eq!(stage.statuses(&first).await, [Canceled, Canceled], "a newer push woke it");
+    assert_eq!(stage.statuses(&[second, third]).await, [Canceled, Enqueued]);
+    let fourth = stage.call(stage.hook, 'd').await;
+    let last = stage.call(choosing, 'd').await;
+    assert_eq!(stage.statuses(&[third, fourth, last]).await, [Canceled, Enqueued, Enqueued]);
 }
