@@ -202,8 +202,8 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
 }
 
 /// Makes a hook's job, unless the hook's rules or the change's author ask to skip it, or the change is from a fork that
-/// is not built. A commit's message may ask to skip it, too. For a pull request the forge is asked for the message, because the payload
-/// does not carry it.
+/// is not built. A commit's message may ask to skip it, too. For a pull request the forge is asked for the message,
+/// because the payload does not carry it.
 async fn wake(
     flow: &Flow,
     waiting: &WaitingDelivery,
