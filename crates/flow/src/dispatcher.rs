@@ -145,7 +145,8 @@ impl Dispatcher {
         // The other machine tries again and again.
         if connected.refused != arrival.process {
             connected.refused.clone_from(&arrival.process);
-            tracing::warn!(runner = name, "a second machine with the token of a connected runner is refused");
+            let runner = &connected.runner.title;
+            tracing::warn!(runner, "a second machine with the token of a connected runner is refused");
         }
         true
     }

@@ -40,7 +40,7 @@ pub struct RemoteRunners(pub(crate) Flow);
 impl Registry for RemoteRunners {
     async fn authenticate(&self, token: &RunnerToken) -> Result<Option<KnownRunner>> {
         let known = self.0.edges.store.runners().runner_by_fingerprint(&token.fingerprint()).await?;
-        Ok(known.map(|runner| KnownRunner { name: runner.name }))
+        Ok(known.map(|runner| KnownRunner { name: runner.name, title: runner.title }))
     }
 
     fn coordinator(&self, runner: &KnownRunner) -> Arc<dyn Coordinator> {

@@ -17,6 +17,9 @@ pub(crate) enum Failure {
          first one; if you mean the other one, remove {}", path.display(), note.display()
     )]
     OtherDatabase { path: PathBuf, noted: String, given: String, note: PathBuf },
+    /// Exit code 2: an argument, or the file that it names, is wrong.
+    #[error("{}", said_once(.0))]
+    Argument(Error),
     /// Exit code 3: the program cannot listen on the address and port.
     #[error(
         "cannot listen on {address}: {cause}. Another program may use the port; set KOZMIC_LISTEN to another one"
@@ -52,7 +55,7 @@ impl Failure {
         match self {
             Self::Other(fault) if fault.chain().any(|cause| cause.is::<WrongTables>()) => ExitCode::from(5),
             Self::Other(_) => ExitCode::from(1),
-            Self::Settings(_) | Self::OtherDatabase { .. } => ExitCode::from(2),
+            Self::Settings(_) | Self::OtherDatabase { .. } | Self::Argument(_) => ExitCode::from(2),
             Self::Listen { .. } => ExitCode::from(3),
             Self::DataDirInUse { .. }
             | Self::DatabaseInUse { .. }

@@ -310,8 +310,8 @@ mod tests {
         let titled = Change { skip_texts: vec!["DEPLOY! now".into()], ..plain.clone() };
         assert!(wakes(&wake, &titled), "upper case counts as lower case");
         assert!(wakes(&wake, &Change { message: None, ..plain.clone() }), "the message is not known");
-        let one = Wake { words: vec!["x".into()], ..Wake::default() };
-        assert_eq!(reason(&one, &plain), "the hook runs only if the message contains \"x\"");
+        let one = Wake { words: vec!["ship".into()], ..Wake::default() };
+        assert_eq!(reason(&one, &plain), "the hook runs only if the message contains \"ship\"");
         let wake = Wake { skip_words: vec!["deploy it".into()], ..wake };
         assert_eq!(reason(&wake, &push("main")), "the message contains \"deploy it\", which the hook skips");
     }

@@ -94,6 +94,8 @@ pub enum Push {
 pub struct KnownRunner {
     /// Its name.
     pub name: String,
+    /// Its name for people.
+    pub title: String,
 }
 
 /// A runner's own words when it connects. All texts have a bounded length.

@@ -11,7 +11,7 @@ use kozmic_edges::{
     logs::Logs,
     secret,
 };
-use kozmic_model::runner::RunnerFacts;
+use kozmic_model::runner::{RunnerFacts, is_loopback};
 use kozmic_remote::{Access, Away, Introduction, RunnerToken};
 use kozmic_runner::{
     OpenRunner, Runner, Tools,
@@ -49,7 +49,7 @@ const MIRRORS_KEPT: Duration = Duration::from_hours(30 * 24);
 #[derive(Args)]
 pub(crate) struct RunnerArguments {
     /// The server's address, as browsers have it.
-    #[arg(long, env = "KOZMIC_SERVER_URL", value_name = "URL")]
+    #[arg(long, env = "KOZMIC_SERVER_URL", value_name = "URL", value_parser = address)]
     server: Url,
     /// The file with the runner's token, as `kozmic runners add` printed it.
     #[arg(long, env = "KOZMIC_RUNNER_TOKEN_FILE", value_name = "FILE")]
@@ -58,14 +58,15 @@ pub(crate) struct RunnerArguments {
 
 /// Runs jobs until SIGTERM or SIGINT.
 pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> Result<ExitCode, Failure> {
+    if settings.runner.concurrency == 0 {
+        return Err(Failure::Argument(anyhow!("runner_concurrency is 0: a runner needs at least 1")));
+    }
+    let token = token(&arguments.token_file).map_err(Failure::Argument)?;
     let dir = DataDir::take(&settings.server.data_dir)?;
     if let Err(fault @ GitError::TooOld { .. }) = Mirrors::version().await {
         return Err(Failure::other(fault.into()));
     }
-    if settings.runner.concurrency == 0 {
-        return Err(Failure::other(anyhow!("runner_concurrency is 0: a runner needs at least 1")));
-    }
-    let token = token(&arguments.token_file)?;
+    warn(&settings, &arguments.server);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let ended = signals(stop.clone())?;
     let tools = tools(&settings, &dir)?;
@@ -99,6 +100,27 @@ pub(crate) async fn runner(settings: Settings, arguments: &RunnerArguments) -> R
     ended.abort();
     tracing::info!("stopped; running containers go on and are found again");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The server's address as typed.
+fn address(text: &str) -> Result<Url, String> {
+    let right = "write the address that browsers have, such as https://ci.example.com";
+    let url = text.parse::<Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.filter(Url::has_host).ok_or_else(|| right.to_owned())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("a user and a password do not belong into it: {right}"));
+    }
+    Ok(url)
+}
+
+/// Warns of what works otherwise than its author may think.
+fn warn(settings: &Settings, server: &Url) {
+    if server.scheme() == "http" && !is_loopback(server.as_str()) {
+        tracing::warn!(%server, "the runner's token is sent without encryption: use https");
+    }
+    if !settings.runner.labels.is_empty() {
+        tracing::warn!("runner_labels does not count here: give labels to kozmic runners add, on the server");
+    }
 }
 
 /// Prints a line at the first connection.
@@ -154,7 +176,7 @@ async fn look_after_mirrors(tools: Tools, stop: CancellationToken) {
 }
 
 fn token(file: &Path) -> anyhow::Result<RunnerToken> {
-    let text = crate::settings::read_file(file).map_err(|fault| anyhow!("{}: {fault}", file.display()))?;
+    let text = crate::settings::read_file(file).map_err(|fault| anyhow!("the runner's token: {fault}"))?;
     text.trim().parse().with_context(|| format!("read the token in {}", file.display()))
 }
 
@@ -195,5 +217,23 @@ async fn end_of_trouble(state: &mut watch::Receiver<State>) {
         if state.wait_for(|state| state.trouble.is_some() == has_trouble).await.is_err() {
             return std::future::pending().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_of_a_web_server_without_a_login() {
+        for right in ["https://ci.example.com", "http://127.0.0.1:8080/", "https://example.com/ci"] {
+            assert!(address(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "ci.example.com", "localhost:8080", "ws://ci.example.com", "https://"] {
+            let fault = address(wrong).unwrap_err();
+            assert!(fault.contains("https://ci.example.com"), "{wrong}: {fault}");
+        }
+        let fault = address("https://anna:secret@ci.example.com").unwrap_err();
+        assert!(fault.starts_with("a user and a password") && !fault.contains("secret"), "{fault}");
     }
 }

@@ -115,12 +115,18 @@ async fn add(store: &Store, settings: &Settings, draft: &RunnerDraft) -> Result<
         bail!("there is a runner {title} already: choose another name, or remove that one first");
     };
     println!("{}", token.expose_secret());
-    let StartLines { command, container, unit } = StartLines::of(settings.server.public_url.as_str());
+    let StartLines { command, container, service, is_loopback } =
+        StartLines::of(settings.server.public_url.as_str());
     eprintln!(
         "Keep this token in {TOKEN_FILE} on the runner's machine; it is not shown again. Then start there:"
     );
-    eprintln!("{command}\n\nThe same as a container, which reads the file as user 10000:\n{container}\n");
-    eprintln!("The same as a service, in /etc/systemd/system/kozmic-runner.service:\n{unit}");
+    eprintln!("{command}\n\nThe same as a service, with the unit kozmic-runner of the package:\n{service}\n");
+    eprintln!(
+        "The same as a container of the server's image, which reads the file as user 10000:\n{container}"
+    );
+    if is_loopback {
+        eprintln!("\nOther machines do not reach this address: set public_url to one that they reach.");
+    }
     Ok(())
 }
 
@@ -138,12 +144,17 @@ async fn remove(store: &Store, title: &str, is_forced: bool) -> Result<()> {
     match Decisions::by_command(store, &broker).remove(&runner.name, is_forced).await? {
         Removal::Done => println!("{title} is removed: its token is refused from now on"),
         Removal::Holds(jobs) => bail!(
-            "{title} has {jobs} jobs: drain it and wait, or use --force to have other runners begin them again"
+            "{title} has {}: wait until it is drained, or use --force to have other runners begin them again",
+            counted(jobs)
         ),
         Removal::Own => bail!("{title} is the server's own runner: it ends with the server"),
         Removal::Unknown => bail!("{title} was just removed"),
     }
     Ok(())
+}
+
+fn counted(jobs: usize) -> String {
+    if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
 }
 
 async fn named(store: &Store, title: &str) -> Result<Runner> {
@@ -155,6 +166,12 @@ async fn named(store: &Store, title: &str) -> Result<Runner> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drained_runner_that_is_not_there_is_listed_as_drained() {
+        let runner = Runner { is_remote: true, is_draining: true, ..Runner::new("new") };
+        assert_eq!(line(&runner, Timestamp(100_000)), "new  never seen, draining  0 of 0 jobs  -");
+    }
 
     #[test]
     fn a_line_of_the_list_shows_what_a_runner_says_as_text() {

@@ -6,59 +6,49 @@
 pub struct StartLines {
     /// A command.
     pub command: String,
-    /// A command that starts the runner as a container.
+    /// A command that starts the runner as a container of the server's image.
     pub container: String,
-    /// The text of a unit of systemd.
-    pub unit: String,
+    /// Commands that start the runner as a service, with the unit of the package.
+    pub service: String,
+    /// True if the address means the machine itself, so that no other machine reaches the server there.
+    pub is_loopback: bool,
 }
 
-/// The file with the token, as a command and a unit name it.
+/// The file with the token, as a command and the unit name it.
 pub const TOKEN_FILE: &str = "/etc/kozmic/runner.token";
 
 impl StartLines {
     /// The lines for a runner of the server at this address.
     pub fn of(server: &str) -> Self {
         Self {
-            command: format!("kozmic runner --server {server} --token-file {TOKEN_FILE}"),
+            command: format!(
+                "KOZMIC_DATA_DIR=./runner kozmic runner --server {server} --token-file {TOKEN_FILE}"
+            ),
             container: container(server),
-            unit: unit(server),
+            service: format!(
+                "echo 'KOZMIC_SERVER_URL={server}' | sudo tee --append /etc/kozmic/runner.env\n\
+                 sudo systemctl enable --now kozmic-runner"
+            ),
+            is_loopback: is_loopback(server),
         }
     }
 }
 
 fn container(server: &str) -> String {
     format!(
-        "docker run --detach --init --name kozmic-runner --restart unless-stopped --no-healthcheck \\\n  \
-         --volume kozmic_runner:/data --volume {TOKEN_FILE}:/run/runner.token:ro \\\n  \
+        "docker run --detach --init --name kozmic-runner --restart unless-stopped --stop-timeout 30 --no-healthcheck \\\n  \
+         --volume kozmic-runner_data:/data --volume {TOKEN_FILE}:/run/secrets/runner.token:ro \\\n  \
          --volume /var/run/docker.sock:/var/run/docker.sock \\\n  \
          --group-add \"$(stat -c %g /var/run/docker.sock)\" \\\n  \
          --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true \\\n  \
-         kozmic runner --server {server} --token-file /run/runner.token"
+         kozmic runner --server {server} --token-file /run/secrets/runner.token"
     )
 }
 
-fn unit(server: &str) -> String {
-    // A percent sign begins a specifier of systemd.
-    let server = server.replace('%', "%%");
-    format!(
-        "[Unit]\n\
-         Description=Kozmic's runner\n\
-         After=network-online.target docker.service\n\
-         Wants=network-online.target\n\
-         \n\
-         [Service]\n\
-         User=kozmic\n\
-         Environment=KOZMIC_DATA_DIR=/var/lib/kozmic-runner\n\
-         ExecStart=/usr/bin/kozmic runner --server {server} --token-file {TOKEN_FILE}\n\
-         StateDirectory=kozmic-runner\n\
-         StateDirectoryMode=0700\n\
-         UMask=0077\n\
-         Restart=always\n\
-         RestartSec=2\n\
-         \n\
-         [Install]\n\
-         WantedBy=multi-user.target\n"
-    )
+/// True if an address means the machine on which it is used.
+pub fn is_loopback(address: &str) -> bool {
+    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+    ["localhost", "127.", "[::1]"].iter().any(|own| host.starts_with(own))
 }
 
 #[cfg(test)]
@@ -67,15 +57,26 @@ mod tests {
 
     #[test]
     fn each_way_to_start_names_the_server_and_the_file_with_the_token() {
-        let StartLines { command, container, unit } = StartLines::of("https://ci.example.org/");
+        let StartLines { command, container, service, is_loopback } =
+            StartLines::of("https://ci.example.org/");
         assert_eq!(
             command,
-            "kozmic runner --server https://ci.example.org/ --token-file /etc/kozmic/runner.token"
+            "KOZMIC_DATA_DIR=./runner kozmic runner --server https://ci.example.org/ --token-file \
+             /etc/kozmic/runner.token"
         );
-        assert!(unit.contains(&format!("\nExecStart=/usr/bin/{command}\n")));
+        assert!(service.starts_with("echo 'KOZMIC_SERVER_URL=https://ci.example.org/' | "));
+        assert!(container.contains("/etc/kozmic/runner.token:/run/secrets/runner.token:ro "));
         assert!(container.ends_with(
-            " \\\n  kozmic runner --server https://ci.example.org/ --token-file /run/runner.token"
+            " \\\n  kozmic runner --server https://ci.example.org/ --token-file /run/secrets/runner.token"
         ));
-        assert!(StartLines::of("https://a/%20b").unit.contains("--server https://a/%%20b "));
+        assert!(!is_loopback);
+    }
+
+    #[test]
+    fn an_address_of_the_machine_itself_is_no_address_for_others() {
+        for own in ["http://127.0.0.1:8080/", "http://localhost/", "https://[::1]:8080/"] {
+            assert!(StartLines::of(own).is_loopback, "{own}");
+        }
+        assert!(!StartLines::of("http://128.0.0.1/").is_loopback);
     }
 }

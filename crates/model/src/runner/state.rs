@@ -7,10 +7,10 @@ use std::{fmt, time::Duration};
 /// The state of a runner at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunnerState {
-    /// It was added, and never started.
-    NeverSeen,
-    /// Nothing was heard of it for this long.
-    Silent(Duration),
+    /// It was added, and never started. True if it is to take no jobs.
+    NeverSeen(bool),
+    /// Nothing was heard of it for this long. True if it is to take no more jobs.
+    Silent(Duration, bool),
     /// It takes no more jobs, because people said so. It still has this number of jobs.
     Draining(i32),
     /// It takes no jobs, for the reason that it reports.
@@ -28,8 +28,8 @@ impl RunnerState {
     /// The word in the API.
     pub fn word(self) -> &'static str {
         match self {
-            Self::NeverSeen => "never_seen",
-            Self::Silent(_) => "silent",
+            Self::NeverSeen(_) => "never_seen",
+            Self::Silent(..) => "silent",
             Self::Draining(_) => "draining",
             Self::Trouble => "trouble",
             Self::Busy(..) => "busy",
@@ -42,8 +42,10 @@ impl RunnerState {
 impl fmt::Display for RunnerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NeverSeen => f.write_str("never seen"),
-            Self::Silent(length) => write!(f, "silent for {}", spoken(*length)),
+            Self::NeverSeen(is_draining) => write!(f, "never seen{}", draining(*is_draining)),
+            Self::Silent(length, is_draining) => {
+                write!(f, "silent for {}{}", spoken(*length), draining(*is_draining))
+            }
             Self::Draining(0) => f.write_str("draining"),
             Self::Draining(busy) => write!(f, "draining, {busy} left"),
             Self::Trouble => f.write_str("in trouble"),
@@ -51,6 +53,10 @@ impl fmt::Display for RunnerState {
             Self::Ready => f.write_str("ready"),
         }
     }
+}
+
+fn draining(is_draining: bool) -> &'static str {
+    if is_draining { ", draining" } else { "" }
 }
 
 impl Runner {
@@ -62,8 +68,8 @@ impl Runner {
     /// The state at a time.
     pub fn state(&self, now: Timestamp) -> RunnerState {
         match () {
-            () if self.is_new() => RunnerState::NeverSeen,
-            () if self.is_silent(now) => RunnerState::Silent(now.since(self.seen_at)),
+            () if self.is_new() => RunnerState::NeverSeen(self.is_draining),
+            () if self.is_silent(now) => RunnerState::Silent(now.since(self.seen_at), self.is_draining),
             () if self.is_draining => RunnerState::Draining(self.busy),
             () if self.trouble.is_some() => RunnerState::Trouble,
             () if self.busy > 0 => RunnerState::Busy(self.busy, self.slots),
@@ -85,11 +91,17 @@ mod tests {
         let trouble = Runner { trouble: Some("<b>No engine.".to_owned()), ..busy.clone() };
         let draining = Runner { is_draining: true, ..trouble.clone() };
         let silent = Runner { seen_at: Timestamp(38_000), ..draining.clone() };
-        let new = Runner { seen_at: Timestamp(0), ..draining.clone() };
+        let new = Runner { seen_at: Timestamp(0), ..busy.clone() };
         let said = [&new, &silent, &draining, &trouble, &busy, &ready].map(|runner| runner.state(now));
         assert_eq!(said.map(RunnerState::word), RunnerState::WORDS);
-        let words =
-            ["never seen", "silent for 1 min 02 s", "draining, 2 left", "in trouble", "busy 2 of 4", "ready"];
+        let words = [
+            "never seen",
+            "silent for 1 min 02 s, draining",
+            "draining, 2 left",
+            "in trouble",
+            "busy 2 of 4",
+            "ready",
+        ];
         assert_eq!(said.map(|state| state.to_string()), words);
         let empty = Runner { is_draining: true, ..ready };
         assert_eq!(empty.state(now).to_string(), "draining");

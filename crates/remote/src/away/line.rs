@@ -251,8 +251,8 @@ impl Shared {
         });
         match trouble {
             _ if !has_changed => {}
-            Some(trouble) => tracing::warn!(trouble, "the server cannot be reached"),
-            None => tracing::info!("the server is reached"),
+            Some(trouble) => tracing::warn!(trouble, "not connected to the server"),
+            None => tracing::info!("connected to the server"),
         }
     }
 }

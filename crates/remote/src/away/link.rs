@@ -192,6 +192,7 @@ pub(super) async fn accepted(response: Response) -> Result<Response, LinkFault> 
     if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);
     }
+    let location = response.headers().get(header::LOCATION).cloned();
     let body = bounded(response, LARGEST_FAULT).await.map_err(LinkFault::Lost)?;
     match serde_json::from_slice::<Fault>(&body) {
         Ok(Fault { kind: Kind::Busy | Kind::Unknown, error }) => Err(LinkFault::Lost(anyhow!(error))),
@@ -200,8 +201,18 @@ pub(super) async fn accepted(response: Response) -> Result<Response, LinkFault> 
         Err(_) if status == StatusCode::NOT_FOUND => {
             Err(LinkFault::Lost(anyhow!("this is not the address of a Kozmic that has runners")))
         }
+        Err(_) if status.is_redirection() => Err(LinkFault::Lost(anyhow!(
+            "this address redirects to {}: give the runner an address that does not redirect",
+            place(&location)
+        ))),
         Err(_) => Err(LinkFault::Lost(anyhow!("the answer is {status}"))),
     }
+}
+
+/// Scheme and host of the address to which an answer leads.
+fn place(location: &Option<HeaderValue>) -> String {
+    let url = location.as_ref().and_then(|location| location.to_str().ok()?.parse::<Url>().ok());
+    url.map_or_else(|| "another one".to_owned(), |url| url.origin().ascii_serialization())
 }
 
 /// The body, if it is not too large.

@@ -38,7 +38,12 @@ impl Caller {
     }
 
     async fn of(server: &Server, token: Option<RunnerToken>) -> Result<Self, Refusal> {
-        let unknown = || Refusal::new(Kind::Unauthorized, "the runner's token is unknown or was removed");
+        let unknown = || {
+            Refusal::new(
+                Kind::Unauthorized,
+                "the runner's token is unknown or was removed: add the runner again, and use its new token",
+            )
+        };
         let token = token.ok_or_else(unknown)?;
         let runner = server.registry.authenticate(&token).await.map_err(|fault| {
             tracing::warn!(error = format!("{fault:#}"), "a runner's token cannot be looked up");

@@ -52,7 +52,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_runner_that_takes_all_that_it_may_leaves_room_for_others() {
-        let (gits, runner) = (Gits::default(), |name: &str| KnownRunner { name: name.to_owned() });
+        let (gits, runner) =
+            (Gits::default(), |name: &str| KnownRunner { name: name.to_owned(), title: name.to_owned() });
         let mut taken = Vec::new();
         for _ in 0..OF_ONE {
             taken.push(gits.take(&runner("greedy")).await);

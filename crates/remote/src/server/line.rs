@@ -45,7 +45,7 @@ pub(super) async fn open(
     let upgrade = upgrade.max_message_size(LARGEST_FRAME).max_frame_size(LARGEST_FRAME);
     let upgrade = upgrade.read_buffer_size(LINE_BUFFER);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let runner = caller.runner.name.clone();
+        let runner = caller.runner.title.clone();
         let ended = Box::pin(Line { server, caller, socket }.talk()).await;
         let error = ended.as_ref().err().map(|fault| format!("{fault:#}"));
         match ended {

@@ -127,7 +127,7 @@ impl Line {
     fn pill(&self, now: &Timestamp) -> Safe<String> {
         let state = self.runner.state(*now);
         match state {
-            RunnerState::Silent(_) => {
+            RunnerState::Silent(..) => {
                 let length = parts::length(&self.runner.seen_at, &None, now);
                 parts::worded_pill(&status(state), &format!("silent for {length}"))
             }
@@ -190,8 +190,8 @@ impl Line {
 /// The state of a job whose mark fits the state of a runner.
 fn status(state: RunnerState) -> Status {
     match state {
-        RunnerState::NeverSeen => Status::Enqueued,
-        RunnerState::Silent(_) | RunnerState::Trouble => Status::Error,
+        RunnerState::NeverSeen(_) => Status::Enqueued,
+        RunnerState::Silent(..) | RunnerState::Trouble => Status::Error,
         RunnerState::Draining(_) => Status::Canceled,
         RunnerState::Busy(..) => Status::Pending,
         RunnerState::Ready => Status::Success,

@@ -101,7 +101,8 @@ impl Runners<'_> {
             .await
     }
 
-    /// Removes a runner: its token is refused from now on. Earlier attempts still show its name. A runner that holds
+    /// Removes a runner: its token is refused from now on, and the images on its machine are forgotten. Earlier attempts
+    /// still show its name. A runner that holds
     /// jobs is removed only if `is_forced`: its jobs are given to other runners, at once.
     ///
     /// # Errors
@@ -126,9 +127,7 @@ impl Runners<'_> {
                 };
                 row.update(tx).await.context("remove a runner")?;
                 end_leases(tx, name).await?;
-                let built = rows::runner_project::Entity::delete_many();
-                let built = built.filter(rows::runner_project::Column::Runner.eq(name));
-                built.exec(tx).await.context("forget what a removed runner built")?;
+                forget_machine(tx, name).await?;
                 Ok(Removed::Done(held))
             })
             .await
@@ -158,11 +157,23 @@ async fn end_leases(tx: &Transaction, runner: &str) -> Result<()> {
     Ok(())
 }
 
+/// Forgets what a runner's machine has. Nobody can look after it any more.
+async fn forget_machine(tx: &Transaction, runner: &str) -> Result<()> {
+    macro_rules! forget {
+        ($($table:ident),+) => {$(
+            let of = rows::$table::Entity::delete_many().filter(rows::$table::Column::Runner.eq(runner));
+            of.exec(tx).await.context("forget what a removed runner has")?;
+        )+};
+    }
+    forget!(runner_project, cached_image, kernel_image, pull);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::{
-        Among, Lane, Lease, RunnerReport, Store,
+        Among, Lane, Lease, NewCachedImage, RunnerReport, Store,
         tests::{LATER, NOW, Stage},
     };
     use kozmic_model::{
@@ -239,6 +250,24 @@ mod tests {
         let actions =
             [Action::RunnerRemoved, Action::RunnerResumed, Action::RunnerDrained, Action::RunnerAdded];
         assert_eq!(deeds, actions.map(|action| (action, "big".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn the_machine_of_a_removed_runner_is_forgotten_and_no_other() {
+        let stage = Stage::new().await;
+        let store = &stage.store;
+        for runner in [NAME, "other"] {
+            add(store, runner, runner).await;
+            store.runners().note_built(runner, stage.project, NOW).await.unwrap();
+            let (key, base) = ("0123", "debian:bookworm");
+            let new = NewCachedImage { project: stage.project, runner, key, base, size: 1 };
+            store.images().add_cached_image(new, NOW).await.unwrap();
+        }
+        assert_eq!(store.runners().remove(NAME, false, NOW).await.unwrap(), Removed::Done(Vec::new()));
+        assert!(store.runners().built_by(NAME).await.unwrap().is_empty());
+        assert_eq!(store.runners().built_by("other").await.unwrap().len(), 1);
+        let images = store.images().cached_images(stage.project).await.unwrap();
+        assert_eq!(images.into_iter().map(|image| image.runner).collect::<Vec<_>>(), ["other"]);
     }
 
     #[tokio::test]

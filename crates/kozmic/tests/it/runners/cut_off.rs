@@ -30,7 +30,7 @@ async fn a_job_goes_on_while_the_server_cannot_be_reached_for_a_moment() -> Resu
     let (_, container) = fleet.container().await?;
     open_gate_in(&fleet.world.docker, &container).await;
     fleet.world.docker.run(&["wait", &container]).await?;
-    fleet.runners[0].wait_for_output("the server cannot be reached").await?;
+    fleet.runners[0].wait_for_output("not connected to the server").await?;
     cables[0].mend();
     fleet.ran_once(&pushed, live).await?;
     fleet.end().await
@@ -43,7 +43,7 @@ async fn a_frozen_network_is_noticed_and_the_log_is_whole_after_it() -> Result<(
     let (pushed, live) = fleet.run_to_the_gate().await?;
     cables[0].freeze();
     fleet.open_gate().await?;
-    fleet.runners[0].wait_for_output("the server cannot be reached").await?;
+    fleet.runners[0].wait_for_output("not connected to the server").await?;
     cables[0].mend();
     fleet.ran_once(&pushed, live).await?;
     fleet.end().await

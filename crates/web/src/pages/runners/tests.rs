@@ -105,7 +105,7 @@ async fn a_token_is_shown_once_with_the_ways_to_start_its_runner() {
     let added = anna.post(trial, PATH, &fields).await;
     assert_eq!((added.status, added.header("cache-control")), (StatusCode::OK, "no-store"));
     let command = "kozmic runner --server https://ci.example.org/ --token-file /etc/kozmic/runner.token";
-    for words in ["kzr_", command, "docker run", "[Service]"] {
+    for words in ["kzr_", command, "docker run", "systemctl enable --now kozmic-runner"] {
         assert!(added.text().contains(words), "{words}: {}", added.text());
     }
     assert_eq!(added.text().matches("kzr_").count(), 1);
