@@ -4,6 +4,7 @@
 //! origin: the repository may be renamed, or fetched over HTTP today and over SSH tomorrow.
 
 mod archive;
+mod changed;
 mod checkout;
 mod command;
 mod entries;

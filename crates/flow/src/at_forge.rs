@@ -17,7 +17,7 @@ pub use hooks::{delete_hook, delete_project, restore, webhook};
 pub use members::members;
 pub use people::{NotInvited, Returned, SignedIn, add_project, repositories, sign_in};
 
-pub(crate) use asked::Answer;
+pub(crate) use asked::{Answer, Asked};
 pub(crate) use describe::description;
 pub(crate) use guests::forever as look_after_guests;
 pub(crate) use hooks::interest;

@@ -10,6 +10,7 @@ mod tests;
 
 pub(crate) use orders::order;
 pub(crate) use patient::Patient;
+pub(crate) use repository::known as repository;
 
 use crate::{
     Flow,

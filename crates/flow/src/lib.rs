@@ -78,6 +78,8 @@ pub struct Flow {
     messages: at_forge::Messages,
     /// Answers if the person who pushed to a fork may push to the repository; pull requests' deliveries wait for them.
     trusts: at_forge::Trusts,
+    /// Answers about files that deliveries wait for.
+    touches: receive::Touches,
 }
 
 /// Settings of an installation's steps.
@@ -156,6 +158,7 @@ impl Flow {
             questions: receive::Questions::default(),
             messages: at_forge::Messages::default(),
             trusts: at_forge::Trusts::default(),
+            touches: receive::Touches::default(),
         }
     }
 

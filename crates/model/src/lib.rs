@@ -138,6 +138,7 @@ pub mod install;
 pub mod cache;
 pub mod interruption;
 pub mod event;
+pub mod touched;
 pub mod pattern;
 pub mod wake;
 pub mod hook;

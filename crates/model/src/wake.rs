@@ -8,6 +8,7 @@ use crate::{
     event::{Change, Trigger, Turn},
     git::GitRef,
     pattern::Patterns,
+    touched::Changed,
 };
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -27,6 +28,8 @@ pub struct Wake {
     pub targets: Patterns,
     /// The rule for pull requests that are drafts.
     pub drafts: Drafts,
+    /// Files of which a change has to touch one; empty: any change will do. Tags have no such rule.
+    pub paths: Patterns,
     /// Words of which the message has to contain one, in lower case; empty: any message will do.
     pub words: Vec<String>,
     /// Words of which the message may contain none, in lower case.
@@ -109,9 +112,10 @@ impl WakeOn {
 }
 
 impl Wake {
-    /// The decision about a change. A fact that the payload does not tell is no reason to rest.
-    pub fn decide(&self, change: &Change) -> Decision {
+    /// The decision about a change and the files that it touches. A fact that is not known is no reason to rest.
+    pub fn decide(&self, change: &Change, changed: &Changed) -> Decision {
         let why = self.rests_by_event(change).or_else(|| self.rests_by_words(change));
+        let why = why.or_else(|| self.rests_by_paths(changed).filter(|_| self.asks_for_paths(change)));
         why.map_or(Decision::Wakes, Decision::Rests)
     }
 
@@ -145,9 +149,25 @@ impl Wake {
         })
     }
 
+    /// True if the files that the change touches decide. A tag is no change of files.
+    pub fn asks_for_paths(&self, change: &Change) -> bool {
+        !self.paths.is_empty() && !matches!(change.git_ref, GitRef::Tag(_))
+    }
+
+    /// The reason to rest that the touched files give. Files that are not known are no reason.
+    pub fn rests_by_paths(&self, changed: &Changed) -> Option<String> {
+        let Changed::Paths(paths) = changed else { return None };
+        let is_touched = self.paths.is_empty() || paths.iter().any(|path| self.paths.has(path));
+        (!is_touched).then(|| match paths.len() {
+            0 => "it changes no file".to_owned(),
+            1 => "the hook does not run for the file that it changes".to_owned(),
+            count => format!("the hook runs for none of the {count} files that it changes"),
+        })
+    }
+
     /// True if a push of a branch may wake the hook, and the next one not.
     pub fn chooses(&self) -> bool {
-        self.has_words()
+        self.has_words() || !self.paths.is_empty()
     }
 
     fn has_words(&self) -> bool {
@@ -233,12 +253,16 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn unknown() -> Changed {
+        Changed::Unknown("a test".into())
+    }
+
     fn wakes(wake: &Wake, change: &Change) -> bool {
-        wake.decide(change) == Decision::Wakes
+        wake.decide(change, &unknown()) == Decision::Wakes
     }
 
     fn reason(wake: &Wake, change: &Change) -> String {
-        let Decision::Rests(why) = wake.decide(change) else { panic!("the hook rests") };
+        let Decision::Rests(why) = wake.decide(change, &unknown()) else { panic!("the hook rests") };
         why
     }
 
@@ -314,6 +338,26 @@ mod tests {
         assert_eq!(reason(&one, &plain), "the hook runs only if the message contains \"ship\"");
         let wake = Wake { skip_words: vec!["deploy it".into()], ..wake };
         assert_eq!(reason(&wake, &push("main")), "the message contains \"deploy it\", which the hook skips");
+    }
+
+    #[test]
+    fn one_touched_file_of_the_list_is_enough() {
+        let wake = Wake { paths: patterns("src/**\n!**/*.md"), ..Wake::default() };
+        let reason = |paths: &[&str]| {
+            let paths = paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
+            match wake.decide(&push("main"), &Changed::Paths(paths.into())) {
+                Decision::Wakes => String::new(),
+                Decision::Rests(why) => why,
+            }
+        };
+        assert_eq!(reason(&["README.md", "src/a.rs"]), "");
+        assert_eq!(reason(&["src/README.md"]), "the hook does not run for the file that it changes");
+        assert_eq!(reason(&["a", "b"]), "the hook runs for none of the 2 files that it changes");
+        assert_eq!(reason(&[]), "it changes no file");
+        assert!(wakes(&wake, &push("main")), "the files are not known");
+        let tagged = Wake { tags: patterns("v*"), ..wake.clone() };
+        assert_eq!(tagged.decide(&tag("v1"), &Changed::Paths([].into())), Decision::Wakes);
+        assert_eq!(Wake::default().rests_by_paths(&Changed::Paths([].into())), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{DeliveryLimits, Proof, ReadDelivery, RefusedDelivery, Site, UnreadablePayload};
 use http::HeaderMap;
-use kozmic_model::{event::Event, git::GitRef, project::Repository};
+use kozmic_model::{event::Event, git::GitRef, project::Repository, touched::Touched};
 use secrecy::SecretString;
 
 /// The format of a forge. Each method is pure.
@@ -53,6 +53,13 @@ pub trait ForgeFormat: Send + Sync {
     /// # Errors
     /// The payload is not as the forge documents it.
     fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload>;
+
+    /// The files that the change of a delivery touches. If the payload may lack one, it is no list: then it tells which
+    /// commits to compare.
+    ///
+    /// # Errors
+    /// The payload is not as the forge documents it.
+    fn touched(&self, name: &str, payload: &[u8]) -> Result<Touched, UnreadablePayload>;
 
     /// The repository that a delivery of any kind is about. It is as true as the delivery's proof.
     ///

@@ -34,6 +34,7 @@ use kozmic_model::{
     ids::{DeployKeyId, RepositoryId, WebhookId},
     project::{Access, Collaborator, Permission, Repository},
     time::Timestamp,
+    touched::Touched,
     user::Profile,
 };
 use secrecy::SecretString;
@@ -117,6 +118,10 @@ impl ForgeFormat for GitHub {
 
     fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
         payload::event(name, payload)
+    }
+
+    fn touched(&self, name: &str, payload: &[u8]) -> Result<Touched, UnreadablePayload> {
+        payload::touched::of(name, payload)
     }
 
     fn pushed_repository(&self, payload: &[u8]) -> Result<Repository, UnreadablePayload> {

@@ -141,6 +141,20 @@ impl Deliveries<'_> {
         settle(&self.db.writer, id, IGNORED, Some(why)).await
     }
 
+    /// Adds words to the result of a delivery.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn add_remark(self, id: DeliveryId, remark: &str) -> Result<()> {
+        let row = rows::delivery::Entity::find_by_id(id.0);
+        let note = row.one(&self.db.reader).await.context("find a delivery")?.and_then(|row| row.note);
+        let note = note.map_or_else(|| remark.to_owned(), |note| format!("{note}; {remark}"));
+        let row =
+            rows::delivery::ActiveModel { id: Unchanged(id.0), note: Set(Some(note)), ..Default::default() };
+        row.update(&self.db.writer).await.context("add a remark to a delivery")?;
+        Ok(())
+    }
+
     /// Deletes deliveries that came before a time and were understood; failed deliveries stay.
     ///
     /// # Errors

@@ -26,9 +26,14 @@ pub(super) async fn of(flow: &Flow, project: ProjectId, complaint: Option<Compla
     known(flow, project).await
 }
 
+/// The address of a project's repository and its credentials, as far as they are known without a complaint.
+///
 /// A private repository is read with its deploy key, and so is one that its server shows to nobody without credentials.
 /// If only the Auto Builder builds it, the Auto Builder's token is used.
-async fn known(flow: &Flow, project: ProjectId) -> Result<Repository> {
+///
+/// # Errors
+/// The database does not answer, or the project is gone.
+pub(crate) async fn known(flow: &Flow, project: ProjectId) -> Result<Repository> {
     let project = flow.edges.store.projects().project(project).await?.context("the project is gone")?;
     let is_unshown = flow.unshown.lock().unwrap_or_else(PoisonError::into_inner).contains(&project.id);
     let (url, credentials) = match project.repository.private || is_unshown {

@@ -5,10 +5,13 @@ mod doubt;
 mod fork;
 mod order;
 mod rest;
+mod touched;
 
 pub(crate) use doubt::Doubts;
 use fork::Judged;
 pub(crate) use order::{Questions, take_up};
+use rest::ByPaths;
+pub(crate) use touched::Touches;
 
 use crate::{
     Flow,
@@ -97,6 +100,7 @@ pub(crate) async fn forever(flow: Flow) {
                 Ok(Seen::Settled) => {
                     flow.messages.forget(waiting.id);
                     flow.trusts.forget(waiting.id);
+                    flow.touches.forget(waiting.id);
                     continue;
                 }
                 Ok(Seen::Waits) => {
@@ -233,9 +237,17 @@ async fn wake(
         }
     }
     let skipped = change.skip_word().map(skipped);
-    match skipped.or_else(|| hook.settings.wake.rests_by_words(&change)) {
-        Some(why) => return rest::note(flow, waiting, hook, &change, &why).await,
-        None => enqueue(flow, waiting, hook, &change).await?,
+    if let Some(why) = skipped.or_else(|| hook.settings.wake.rests_by_words(&change)) {
+        return rest::note(flow, waiting, hook, &change, &why).await;
+    }
+    match rest::by_paths(flow, waiting, hook, &change) {
+        ByPaths::Awaited => return Ok(Seen::Waits),
+        ByPaths::Rests(why) => return rest::note(flow, waiting, hook, &change, &why).await,
+        ByPaths::Wakes => enqueue(flow, waiting, hook, &change).await?,
+        ByPaths::WakesUnknowing(why) => {
+            enqueue(flow, waiting, hook, &change).await?;
+            flow.edges.store.deliveries().add_remark(waiting.id, &why).await?;
+        }
     }
     order::look(flow, hook.project, &change.git_ref).await?;
     Ok(Seen::Settled)

@@ -1,7 +1,7 @@
 //! The rules of a hook: what wakes it, and what does not.
 
 use crate::world::{IMAGE, LIMIT, REPOSITORY, World};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
     github::{Commit, NewPull, State},
     html::Form,
@@ -97,5 +97,64 @@ async fn a_pull_request_that_turns_to_a_branch_of_the_rules_runs_the_hook() -> R
     world.status(&pull.sha, State::Success).await?;
     assert_eq!(builds(&world).await?, [1]);
     assert!(world.log().await?.contains("on refs/heads/topic\n"));
+    world.end().await
+}
+
+/// Waits until the hook rested so many times for a reason with these words.
+async fn rested(world: &World, times: usize, words: &str) -> Result<()> {
+    let search = async {
+        // Each is logged once.
+        while world.server.output().matches(words).count() < times {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, search).await.with_context(|| format!("{times} times {words}"))
+}
+
+#[tokio::test]
+async fn a_hook_that_names_files_runs_for_pushes_that_change_one_of_them() -> Result<()> {
+    let world = with_rules(&[("wake_paths", "src/**\n!**/*.md")]).await?;
+    let github = &world.github;
+    let file = |path: &str| Commit::new(path).file(path, "1");
+    let none = "the hook does not run for the file that it changes";
+    let first = github.push_commit(REPOSITORY, "main", file("README.md")).await?;
+    world.status(&first.sha, State::Success).await?;
+    github.push_commit(REPOSITORY, "main", file("src/README.md")).await?;
+    rested(&world, 1, none).await?;
+    // A new branch, and a branch with a pull request, are compared by the mirror.
+    let docs = github.push_commit(REPOSITORY, "docs", file("docs/a").onto(&first.sha)).await?;
+    rested(&world, 2, none).await?;
+    let source = github.push_commit(REPOSITORY, "main", file("src/a.c")).await?;
+    world.status(&source.sha, State::Success).await?;
+    github.open_pull_request(NewPull::new(REPOSITORY, "docs", "Docs")).await?;
+    rested(&world, 3, none).await?;
+    let topic = github.push_commit(REPOSITORY, "topic", file("src/b.c").onto(&docs.sha)).await?;
+    world.status(&topic.sha, State::Success).await?;
+    // The branch is moved back and on, without the file.
+    let forced = github.push_commit(REPOSITORY, "topic", file("docs/b").onto(&docs.sha)).await?;
+    world.status(&forced.sha, State::Success).await?;
+    let last = github.push_commit(REPOSITORY, "main", file("src/c.c")).await?;
+    world.status(&last.sha, State::Success).await?;
+    assert_eq!(builds(&world).await?, [1, 2, 3, 4, 5], "a file that a forced push drops is a change of it");
+    ensure!(!world.server.output().contains("could not be compared"), "{}", world.server.output());
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_push_of_more_commits_than_a_payload_lists_is_compared_as_a_whole() -> Result<()> {
+    let world = with_rules(&[("wake_paths", "src/**")]).await?;
+    let github = &world.github;
+    let first = github.push_commit(REPOSITORY, "main", Commit::new("First").file("a", "0")).await?;
+    world.status(&first.sha, State::Success).await?;
+    let many = |path: &'static str| {
+        (0..301)
+            .map(move |number: u32| Commit::new("More").file(path, number.to_string()))
+            .collect::<Vec<_>>()
+    };
+    github.push_commits(REPOSITORY, "main", many("docs/a")).await?;
+    rested(&world, 1, "the hook does not run for the file that it changes").await?;
+    let pushed = github.push_commits(REPOSITORY, "main", many("src/a")).await?;
+    world.status(&pushed.sha, State::Success).await?;
+    assert_eq!(builds(&world).await?, [1, 2]);
     world.end().await
 }

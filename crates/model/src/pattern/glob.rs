@@ -5,12 +5,15 @@ use std::ops::{BitAnd, BitOr};
 /// The longest pattern, in bytes. Each byte is at most one state of the automaton.
 pub(super) const LONGEST: usize = 200;
 
+/// The most bytes that are looked for before the automaton begins.
+const NEEDLE: usize = 16;
+
 /// A pattern, cut into the text before its first wildcard, the text after its last one, and all between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Glob {
-    prefix: Vec<u8>,
+    prefix: String,
     middle: Middle,
-    suffix: Vec<u8>,
+    suffix: String,
 }
 
 /// The part between the first wildcard and the last one. Most patterns need no automaton.
@@ -22,8 +25,8 @@ enum Middle {
     Segment,
     /// Any text.
     Anything,
-    /// Something else.
-    Automaton(Box<Automaton>),
+    /// Something else. A text without the needle, which is a literal part, needs no automaton.
+    Automaton { needle: Vec<u8>, automaton: Box<Automaton> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,38 +48,54 @@ impl Glob {
         let tokens = tokens(text.as_bytes());
         let is_byte = |token: &Token| matches!(token, Token::Byte(_));
         let Some(first) = tokens.iter().position(|token| !is_byte(token)) else {
-            return Self { prefix: bytes(&tokens), middle: Middle::Nothing, suffix: Vec::new() };
+            return Self { prefix: literal(&tokens), middle: Middle::Nothing, suffix: String::new() };
         };
         let behind = tokens.iter().rposition(|token| !is_byte(token)).map_or(first, |last| last + 1);
         let middle = match &tokens[first..behind] {
             [Token::Star] => Middle::Segment,
             [Token::All] | [Token::Directories, Token::Star | Token::All] => Middle::Anything,
-            other => Middle::Automaton(Box::new(Automaton::of(other))),
+            other => Middle::Automaton { needle: needle(other), automaton: Box::new(Automaton::of(other)) },
         };
-        Self { prefix: bytes(&tokens[..first]), middle, suffix: bytes(&tokens[behind..]) }
+        Self { prefix: literal(&tokens[..first]), middle, suffix: literal(&tokens[behind..]) }
     }
 
     /// True if the pattern stands for this text.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let text = text.as_bytes();
         if self.middle == Middle::Nothing {
             return text == self.prefix;
         }
-        let rest = text.strip_prefix(self.prefix.as_slice());
-        let Some(between) = rest.and_then(|rest| rest.strip_suffix(self.suffix.as_slice())) else {
+        let rest = text.strip_prefix(self.prefix.as_str());
+        let Some(between) = rest.and_then(|rest| rest.strip_suffix(self.suffix.as_str())) else {
             return false;
         };
         match &self.middle {
             Middle::Nothing | Middle::Anything => true,
-            Middle::Segment => !between.contains(&b'/'),
-            Middle::Automaton(automaton) => automaton.accepts(between),
+            Middle::Segment => !between.contains('/'),
+            Middle::Automaton { needle, automaton } => {
+                contains(between.as_bytes(), needle) && automaton.accepts(between.as_bytes())
+            }
         }
     }
 }
 
-fn bytes(tokens: &[Token]) -> Vec<u8> {
+/// The text of tokens that are bytes. Wildcards are ASCII, so no character is cut in two.
+fn literal(tokens: &[Token]) -> String {
     let byte = |token: &Token| if let Token::Byte(byte) = token { Some(*byte) } else { None };
-    tokens.iter().filter_map(byte).collect()
+    String::from_utf8_lossy(&tokens.iter().filter_map(byte).collect::<Vec<_>>()).into_owned()
+}
+
+/// The beginning of the longest part that each text of these tokens contains.
+fn needle(tokens: &[Token]) -> Vec<u8> {
+    let parts = tokens.split(|token| !matches!(token, Token::Byte(_)));
+    let longest = parts.max_by_key(|part| part.len()).unwrap_or_default();
+    let byte = |token: &Token| if let Token::Byte(byte) = token { Some(*byte) } else { None };
+    longest.iter().take(NEEDLE).filter_map(byte).collect()
+}
+
+/// True if the needle is in the text. For texts as short as paths, the search of the standard library takes longer.
+fn contains(text: &[u8], needle: &[u8]) -> bool {
+    let Some((first, rest)) = needle.split_first() else { return true };
+    text.iter().enumerate().any(|(at, byte)| byte == first && text[at + 1..].starts_with(rest))
 }
 
 fn tokens(mut rest: &[u8]) -> Vec<Token> {

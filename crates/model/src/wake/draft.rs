@@ -25,6 +25,8 @@ pub struct WakeDraft {
     pub targets: String,
     /// The rule for drafts: a [`Drafts::word`]; empty: its default.
     pub drafts: String,
+    /// Patterns of paths, one a line.
+    pub paths: String,
     /// Words that the message has to contain, one a line.
     pub words: String,
     /// Words that the message must not contain, one a line.
@@ -54,6 +56,10 @@ impl WakeDraft {
         let branches = refs("wake_branches", &self.branches, "refs/heads/");
         let tags = refs("wake_tags", &self.tags, "refs/tags/");
         let targets = refs("wake_targets", &self.targets, "refs/heads/");
+        let paths = self.paths.parse::<Patterns>().unwrap_or_else(|fault| {
+            note("wake_paths", fault.to_string());
+            Patterns::default()
+        });
         if on == WakeOn::Tags && self.tags.trim().is_empty() {
             note("wake_tags", "Name the tags that run the hook, such as v*: nothing else does.".to_owned());
         }
@@ -65,19 +71,20 @@ impl WakeDraft {
         };
         let (words, skip_words) =
             (words("wake_words", &self.words), words("wake_skip_words", &self.skip_words));
-        Wake { on, branches, tags, targets, drafts, words, skip_words }
+        Wake { on, branches, tags, targets, drafts, paths, words, skip_words }
     }
 }
 
 impl From<&Wake> for WakeDraft {
     fn from(wake: &Wake) -> Self {
-        let Wake { on, branches, tags, targets, drafts, words, skip_words } = wake;
+        let Wake { on, branches, tags, targets, drafts, paths, words, skip_words } = wake;
         Self {
             on: on.word().to_owned(),
             branches: branches.lines(),
             tags: tags.lines(),
             targets: targets.lines(),
             drafts: drafts.word().to_owned(),
+            paths: paths.lines(),
             words: words.join("\n"),
             skip_words: skip_words.join("\n"),
         }
@@ -144,6 +151,7 @@ mod tests {
             tags: "v*\n!v0.*".into(),
             targets: "main".into(),
             drafts: "rest".into(),
+            paths: "src/**\n[a] b/".into(),
             words: "deploy".into(),
             skip_words: "wip\n[skip tests]".into(),
         };
@@ -162,6 +170,7 @@ mod tests {
             tags: "v[0-9]".into(),
             targets: "main, develop".into(),
             drafts: "x".into(),
+            paths: "./src".into(),
             words: "a\n".repeat(11),
             skip_words: "a".repeat(101),
         };
@@ -172,12 +181,13 @@ mod tests {
             ("wake_tags", "v[0-9] has a [ in it"),
             ("wake_targets", "main, develop has a blank in it: write one pattern a line."),
             ("wake_drafts", "Choose what becomes of drafts."),
+            ("wake_paths", "./src begins at no name"),
             ("wake_words", "11 words are too many: write 10 at most."),
             ("wake_skip_words", "Keep each word to 100 characters"),
         ] {
             assert!(said[field].contains(words), "{field}: {said:?}");
         }
-        assert_eq!(said.len(), 7);
+        assert_eq!(said.len(), 8);
         let long = WakeDraft { branches: "a".repeat(300), ..WakeDraft::default() };
         assert!(faults(&long)["wake_branches"].contains("is longer than 200 bytes"));
     }

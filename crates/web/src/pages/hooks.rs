@@ -29,7 +29,7 @@ use serde::Deserialize;
 use wake::TypedWake;
 
 /// The form's fields, in its order.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "title",
     "image",
     "pull",
@@ -41,6 +41,7 @@ const FIELDS: [&str; 15] = [
     "wake_tags",
     "wake_targets",
     "wake_drafts",
+    "wake_paths",
     "wake_words",
     "wake_skip_words",
     "labels",
@@ -224,7 +225,7 @@ mod tests {
             wake: wake::tests::wrong(),
         };
         let page = page(draft);
-        assert_eq!(page.faults.len(), 13, "{:?}", page.faults);
+        assert_eq!(page.faults.len(), 14, "{:?}", page.faults);
         assert!(page.begins("pull"));
         let html = page.render().unwrap();
         for field in page.faults.keys() {

@@ -5,6 +5,7 @@ pub(super) mod body;
 mod fuzz;
 mod pull;
 mod push;
+pub(super) mod touched;
 
 use super::UnreadablePayload;
 use chrono::DateTime;

@@ -18,6 +18,7 @@ fn rules() -> Wake {
         tags: "v*".into(),
         targets: "main".into(),
         drafts: "rest".into(),
+        paths: "src/\nü".into(),
         words: "deploy".into(),
         skip_words: "\"wip\"".into(),
     };

@@ -18,6 +18,8 @@ pub(super) struct TypedWake {
     targets: String,
     #[serde(rename = "wake_drafts")]
     drafts: String,
+    #[serde(rename = "wake_paths")]
+    paths: String,
     #[serde(rename = "wake_words")]
     words: String,
     #[serde(rename = "wake_skip_words")]
@@ -26,11 +28,11 @@ pub(super) struct TypedWake {
 
 impl From<TypedWake> for WakeDraft {
     fn from(typed: TypedWake) -> Self {
-        let TypedWake { on, branches, tags, targets, drafts, words, skip_words } = typed;
+        let TypedWake { on, branches, tags, targets, drafts, paths, words, skip_words } = typed;
         // Browsers send CR LF.
-        let [branches, tags, targets, words, skip_words] =
-            [branches, tags, targets, words, skip_words].map(|text| text.replace("\r\n", "\n"));
-        Self { on, branches, tags, targets, drafts, words, skip_words }
+        let [branches, tags, targets, paths, words, skip_words] =
+            [branches, tags, targets, paths, words, skip_words].map(|text| text.replace("\r\n", "\n"));
+        Self { on, branches, tags, targets, drafts, paths, words, skip_words }
     }
 }
 
@@ -47,8 +49,10 @@ impl HookPage {
 
     /// True if this part has content.
     pub(super) fn has_rules(&self) -> bool {
-        let WakeDraft { on: _, branches, tags, targets, drafts: _, words, skip_words } = &self.draft.wake;
-        let is_filled = [branches, tags, targets, words, skip_words].into_iter().any(|text| !text.is_empty());
+        let WakeDraft { on: _, branches, tags, targets, drafts: _, paths, words, skip_words } =
+            &self.draft.wake;
+        let is_filled =
+            [branches, tags, targets, paths, words, skip_words].into_iter().any(|text| !text.is_empty());
         let is_chosen = !self.wakes_on(WakeOn::default()) || !self.treats_drafts(Drafts::default());
         is_filled || is_chosen || self.faults.keys().any(|field| field.starts_with("wake_"))
     }
@@ -67,6 +71,7 @@ pub(super) mod tests {
             tags: "v[0-9]".into(),
             targets: "a b".into(),
             drafts: "x".into(),
+            paths: "!".into(),
             words: "x".repeat(101),
             skip_words: "x\n".repeat(11),
         }
