@@ -27,7 +27,7 @@ use std::{
 use tokio::time::Instant;
 
 /// Interval at which all connected runners are noted as seen, and people's decisions about them are looked for.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = BEAT;
 
 /// The part of a lease after which it is renewed. A runner without contact gives its jobs up after two thirds, and the
 /// lease that is left then must be longer.
