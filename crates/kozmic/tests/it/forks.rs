@@ -165,6 +165,25 @@ async fn a_pull_request_is_approved_as_a_whole_until_somebody_else_pushes_to_it(
 }
 
 #[tokio::test]
+async fn somebody_elses_push_ends_an_approval_of_the_whole_though_no_hook_runs_for_it() -> Result<()> {
+    let world = world().await?;
+    world.github.add_user("mallory", "Mallory Other", "mallory@example.com");
+    let (offer, first) = Offer::new(&world).await?;
+    offer.approve(offer.held(&first).await?, &[("for_all", "on")]).await?.ensure_ok()?;
+    world.status(&first, State::Success).await?;
+    offer.push("mallory", "Second [skip ci]").await?;
+    let skipped = async {
+        while !world.server.output().contains("its author asks to skip it") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, skipped).await.context("the push is not skipped")?;
+    let third = offer.push("eve", "Third").await?;
+    offer.held(&third).await?;
+    world.end().await
+}
+
+#[tokio::test]
 async fn a_commit_that_passed_stays_so_though_a_stranger_proposes_it_once_more() -> Result<()> {
     let world = world().await?;
     let sha = world.github.head(REPOSITORY, "main").await.context("a head")?;

@@ -2,6 +2,7 @@
 
 use super::{
     Queue,
+    approvals::end_for_others,
     moves::{Heard, Known, NewMove, ProjectChange, RefAtForge, RefOrder, last, note, stand},
     superseded::follow,
 };
@@ -37,6 +38,7 @@ impl Queue<'_> {
             .change_in_parallel("a move", move |tx| async move {
                 let tx = &tx;
                 tx.lock_project(project.0).await?;
+                end_for_others(tx, project, change, now).await?;
                 let order =
                     note_and_order(tx, project, &NewMove::from(change), Heard::Delivery(delivery), now)
                         .await?;
