@@ -179,7 +179,7 @@ impl Wake {
         self.on.has_pulls()
             && match turn {
                 Turn::Ready => self.drafts == Drafts::Rest,
-                Turn::Retargeted => !self.targets.is_empty(),
+                Turn::Retargeted => !self.targets.is_empty() || !self.paths.is_empty(),
             }
     }
 
@@ -293,6 +293,8 @@ mod tests {
             "the hook does not run for pull requests into old/1"
         );
         assert!(wake.minds(Turn::Retargeted) && !wake.minds(Turn::Ready));
+        let of_paths = Wake { paths: patterns("src/"), ..Wake::default() };
+        assert!(of_paths.minds(Turn::Retargeted), "it changes other files there");
         let unknown = Change { pull: None, ..pull("old/1", true) };
         assert!(wakes(&wake, &unknown), "the payload does not tell the target");
     }

@@ -12,12 +12,16 @@ use tokio::io::BufReader;
 /// The most paths that are listed.
 const MOST_PATHS: usize = 50_000;
 
+/// The most bytes of all paths together. They are held in memory, and compared with patterns.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+
 /// The longest path that git lists, in bytes.
 const LONGEST_PATH: usize = 4_096;
 
 impl Mirrors {
     /// The paths in which two commits differ. A file that was renamed counts with both of its names. None if the mirror
-    /// lacks a commit, or if the commits have no common history.
+    /// lacks a commit, if the commits have no common history, or if a branch whose commit was not told has the change
+    /// by now.
     ///
     /// # Errors
     /// [`GitError::TooManyEntries`] if there are too many; else the mirror is damaged.
@@ -45,8 +49,9 @@ async fn start(mirror: &Path, Span { from, to }: &Span) -> Result<Option<String>
         Start::Branch { tip: Some(tip), .. } => tip.to_string(),
         Start::Branch { name, tip: None } => format!("refs/heads/{name}"),
     };
+    let is_told = !other.starts_with("refs/");
     match git.run("merge-base", ["merge-base", &other, to.as_str()]).await {
-        Ok(base) => Ok(base.lines().next().map(str::to_owned)),
+        Ok(base) => Ok(base.lines().next().filter(|base| is_told || *base != to.as_str()).map(str::to_owned)),
         Err(GitError::Failed { .. }) => Ok(None),
         Err(fault) => Err(fault),
     }
@@ -56,10 +61,12 @@ async fn differing(mirror: &Path, from: &str, to: &Sha) -> Result<Vec<String>, G
     let options = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff"];
     let arguments = options.into_iter().chain([from, to.as_str(), "--"]);
     let read = async |_, output| {
-        let (mut output, mut entry, mut paths) = (BufReader::new(output), Vec::new(), Vec::new());
+        let (mut output, mut entry) = (BufReader::new(output), Vec::new());
+        let (mut paths, mut bytes) = (Vec::new(), 0);
         while next(&mut output, &mut entry, LONGEST_PATH).await.map_err(GitError::io("diff-tree"))?.is_some()
         {
-            if paths.len() == MOST_PATHS {
+            bytes += entry.len();
+            if paths.len() == MOST_PATHS || bytes > MOST_BYTES {
                 return Err(GitError::TooManyEntries { limit: MOST_PATHS as u64 });
             }
             paths.push(String::from_utf8_lossy(&entry).into_owned());
@@ -119,5 +126,7 @@ mod tests {
         }
         let from = Start::Branch { name: "nothing".into(), tip: None };
         assert_eq!(changed(&forge, from, &topic).await, None);
+        let from = Start::Branch { name: "topic".into(), tip: None };
+        assert_eq!(changed(&forge, from, &topic).await, None, "it was merged by now");
     }
 }

@@ -69,9 +69,11 @@ impl<T: Clone + Send + 'static> Asked<T> {
         self.set(delivery, Answer::Awaited);
         let (asked, flow) = (self.clone(), flow.clone());
         flow.tasks.clone().spawn(async move {
-            let answer = asked.patiently(&flow, ask).await;
-            asked.set(delivery, answer);
-            flow.edges.broker.ring(Topic::Deliveries);
+            // If everything stops, the next start asks anew.
+            if let Some(answer) = flow.stop.run_until_cancelled(asked.patiently(&flow, ask)).await {
+                asked.set(delivery, answer);
+                flow.edges.broker.ring(Topic::Deliveries);
+            }
         });
     }
 

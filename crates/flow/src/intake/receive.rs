@@ -215,9 +215,6 @@ async fn wake(
     project: &Project,
     change: Change,
 ) -> Result<Seen> {
-    if let Some(why) = hook.settings.wake.rests_by_event(&change) {
-        return rest::note(flow, waiting, hook, &change, &why).await;
-    }
     let mut change = match fork::judge(flow, waiting, project, &change) {
         Judged::Built { is_held } => Change { is_held, ..change },
         Judged::Awaited => return Ok(Seen::Waits),
@@ -227,6 +224,10 @@ async fn wake(
             return Ok(Seen::Settled);
         }
     };
+    // A stranger's push ends a standing approval, also if no hook runs for it. So it was judged before.
+    if let Some(why) = hook.settings.wake.rests_by_event(&change) {
+        return rest::note(flow, waiting, hook, &change, &why).await;
+    }
     if change.message.is_none() && change.skip_word().is_none() {
         match at_forge::message(flow, waiting.id, hook.project, &change.sha).await? {
             Answer::Awaited => return Ok(Seen::Waits),
@@ -240,14 +241,15 @@ async fn wake(
     if let Some(why) = skipped.or_else(|| hook.settings.wake.rests_by_words(&change)) {
         return rest::note(flow, waiting, hook, &change, &why).await;
     }
-    match rest::by_paths(flow, waiting, hook, &change) {
+    let unknown = match rest::by_paths(flow, waiting, hook, &change) {
         ByPaths::Awaited => return Ok(Seen::Waits),
         ByPaths::Rests(why) => return rest::note(flow, waiting, hook, &change, &why).await,
-        ByPaths::Wakes => enqueue(flow, waiting, hook, &change).await?,
-        ByPaths::WakesUnknowing(why) => {
-            enqueue(flow, waiting, hook, &change).await?;
-            flow.edges.store.deliveries().add_remark(waiting.id, &why).await?;
-        }
+        ByPaths::Wakes => None,
+        ByPaths::WakesUnknowing(why) => Some(why),
+    };
+    let is_new = enqueue(flow, waiting, hook, &change).await?;
+    if let Some(why) = unknown.filter(|_| is_new) {
+        rest::remark(flow, waiting, &why).await;
     }
     order::look(flow, hook.project, &change.git_ref).await?;
     Ok(Seen::Settled)
@@ -310,18 +312,19 @@ async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook) -> Resu
     ignore(flow, waiting, "the repository or its members changed: they are looked at again").await
 }
 
-async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &Change) -> Result<()> {
+/// Makes a hook's job; false if it was made before.
+async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &Change) -> Result<bool> {
     let store = &flow.edges.store;
     let spec = plan::job(hook);
     let call = HookCall { delivery: waiting.id, hook: hook.id };
     let heard = ProjectChange { project: hook.project, change };
     let enqueued = store.queue().enqueue(call, heard, &spec, clock::now()).await?;
     ring::step(&flow.edges, hook.project);
-    let Enqueued::Job(build, job) = enqueued else { return Ok(()) };
+    let Enqueued::Job(build, job) = enqueued else { return Ok(false) };
     tracing::info!(build.id = build.id.0, build.number, job.id = job.0, %change.sha, "a job was enqueued");
     ring::change(&flow.edges, build.project, job);
     if change.message.is_none() {
         flow.tasks.spawn(at_forge::description(flow.clone(), *build, job));
     }
-    Ok(())
+    Ok(true)
 }

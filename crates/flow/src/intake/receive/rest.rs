@@ -28,6 +28,13 @@ pub(super) async fn note(
     Ok(Seen::Settled)
 }
 
+/// Adds words to the note of a delivery that is settled.
+pub(super) async fn remark(flow: &Flow, waiting: &WaitingDelivery, words: &str) {
+    if let Err(fault) = flow.edges.store.deliveries().add_remark(waiting.id, words).await {
+        tracing::warn!(error = format!("{fault:#}"), words, "a delivery's note lacks a remark");
+    }
+}
+
 /// Decision by the touched files.
 pub(super) enum ByPaths {
     /// The files are being compared. The deliveries' bell rings when that is done.

@@ -66,7 +66,7 @@ async fn compare(flow: &Flow, project: ProjectId, git_ref: GitRef, span: Span) -
     let unknown = |why: &str| Changed::Unknown(why.to_owned());
     Ok(match compared.await {
         Ok(Ok(Some(paths))) => Changed::Paths(paths.into()),
-        Ok(Ok(None)) => unknown("the commits have no common history here"),
+        Ok(Ok(None)) => unknown("the mirror lacks what they are to be compared with"),
         Ok(Err(fault)) => {
             tracing::info!(
                 project.id = project.0,

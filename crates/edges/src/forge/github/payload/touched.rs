@@ -98,8 +98,10 @@ fn listed(commits: Vec<Commit>) -> Option<Vec<String>> {
     }
     let mut paths = Vec::new();
     for Commit { added, removed, modified } in commits {
+        let before = paths.len();
         paths.extend(added?.into_iter().chain(removed?).chain(modified?));
-        if paths.len() >= MOST_FILES {
+        // Of a commit that is very large, GitHub lists no file at all.
+        if paths.len() == before || paths.len() >= MOST_FILES {
             return None;
         }
     }
@@ -150,8 +152,6 @@ mod tests {
         let commits = json!([commit(&["b", "a"], &[], &["c"]), commit(&[], &["a"], &["d"])]);
         let paths = ["a", "b", "c", "d"].map(str::to_owned);
         assert_eq!(touched("push", &push(&commits)), Touched::Paths(paths.into()));
-        let empty = touched("push", &push(&json!([commit(&[], &[], &[])])));
-        assert_eq!(empty, Touched::Paths(Vec::new()), "a commit may change nothing");
     }
 
     #[test]
@@ -165,6 +165,7 @@ mod tests {
             json!(null),
             Value::from(vec![one.clone(); MOST_COMMITS]),
             json!([one, large]),
+            json!([one, commit(&[], &[], &[])]),
             json!([one, bare]),
         ] {
             assert_eq!(touched("push", &push(&commits)), since_before());
