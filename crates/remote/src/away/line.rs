@@ -252,7 +252,7 @@ impl Shared {
         match trouble {
             _ if !has_changed => {}
             Some(trouble) => tracing::warn!(trouble, "not connected to the server"),
-            None => tracing::info!("connected to the server"),
+            None => tracing::info!("the server is reached"),
         }
     }
 }
