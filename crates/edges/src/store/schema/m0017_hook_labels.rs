@@ -1,6 +1,7 @@
 //! Adds the labels of a hook, which its jobs' runners must have.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use super::tables::add_text;
+use sea_orm::DbErr;
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 pub(super) struct Migration;
@@ -14,19 +15,7 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // MySQL cannot undo a step that was cut off.
-        if manager.has_column("hook", "labels").await? {
-            return Ok(());
-        }
-        let add = match manager.get_database_backend() {
-            DbBackend::Postgres => {
-                r#"ALTER TABLE "hook" ADD COLUMN "labels" TEXT COLLATE "C" NOT NULL DEFAULT ''"#
-            }
-            // MySQL takes the default of such a column in parentheses only.
-            DbBackend::MySql => "ALTER TABLE `hook` ADD COLUMN `labels` LONGTEXT NOT NULL DEFAULT ('')",
-            _ => r#"ALTER TABLE "hook" ADD COLUMN "labels" TEXT NOT NULL DEFAULT ''"#,
-        };
-        manager.get_connection().execute_unprepared(add).await.map(drop)
+        add_text(manager, "hook", "labels", "").await
     }
 
     fn use_transaction(&self) -> Option<bool> {

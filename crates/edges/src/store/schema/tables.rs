@@ -50,6 +50,31 @@ pub(super) async fn alike(
     Ok(table.engine("InnoDB").character_set("utf8mb4").collate(collation).take())
 }
 
+/// Adds a column of text to a table, unless it is there: MySQL cannot undo a step that was cut off.
+pub(super) async fn add_text(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+    default: &str,
+) -> Result<(), DbErr> {
+    if manager.has_column(table, column).await? {
+        return Ok(());
+    }
+    let add = match manager.get_database_backend() {
+        DbBackend::Postgres => {
+            format!(
+                r#"ALTER TABLE "{table}" ADD COLUMN "{column}" TEXT COLLATE "C" NOT NULL DEFAULT '{default}'"#
+            )
+        }
+        // MySQL takes the default of such a column in parentheses only.
+        DbBackend::MySql => {
+            format!("ALTER TABLE `{table}` ADD COLUMN `{column}` LONGTEXT NOT NULL DEFAULT ('{default}')")
+        }
+        _ => format!(r#"ALTER TABLE "{table}" ADD COLUMN "{column}" TEXT NOT NULL DEFAULT '{default}'"#),
+    };
+    manager.get_connection().execute_unprepared(&add).await.map(drop)
+}
+
 /// A column of bytes.
 pub(super) fn blob(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).blob().not_null().take()
