@@ -85,9 +85,6 @@ impl Dispatcher {
         built: BTreeSet<ProjectId>,
         arrival: Arrival,
     ) -> Option<Connection> {
-        if self.refuses(&runner.name, &arrival) {
-            return None;
-        }
         let Arrival { number, process } = arrival;
         let name = runner.name.clone();
         let connected = Connected::new(number, runner, built, process);
@@ -103,7 +100,7 @@ impl Dispatcher {
     /// Puts a connection in the place of the one before. None if the one that is there came later or is another process.
     fn enter(&self, name: &str, connected: Connected) -> Option<Option<Connected>> {
         let mut lock = self.lock();
-        if lock.get(name).is_some_and(|before| before.keeps_out(&connected.process)) {
+        if lock.get_mut(name).is_some_and(|before| before.refuses(&connected.process)) {
             return None;
         }
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,17 +135,7 @@ impl Dispatcher {
 
     /// True if another process of a runner is connected and is heard of.
     pub(crate) fn refuses(&self, name: &str, arrival: &Arrival) -> bool {
-        let mut lock = self.lock();
-        let Some(connected) = lock.get_mut(name).filter(|it| it.keeps_out(&arrival.process)) else {
-            return false;
-        };
-        // The other machine tries again and again.
-        if connected.refused != arrival.process {
-            connected.refused.clone_from(&arrival.process);
-            let runner = &connected.runner.title;
-            tracing::warn!(runner, "a second machine with the token of a connected runner is refused");
-        }
-        true
+        self.lock().get_mut(name).is_some_and(|connected| connected.refuses(&arrival.process))
     }
 
     /// True if a runner on another machine is connected.
@@ -334,19 +321,15 @@ impl Connection {
 
     /// Notes facts about the runner's machine. If its labels change, it may have other jobs now.
     pub(crate) fn note_facts(&self, facts: &RunnerFacts) {
-        let note = |connected: &mut Connected| {
-            let before = connected.runner.labels();
-            connected.runner.facts.clone_from(facts);
-            before != connected.runner.labels()
-        };
-        if self.with_own(note) == Some(true) {
+        if self.with_own(|connected| connected.note_facts(facts)) == Some(true) {
             self.broker.ring(Topic::Jobs);
         }
     }
 
-    /// True unless the runner was removed or a newer connection took the place of this one.
-    pub(crate) fn is_there(&self) -> bool {
-        self.with_own(|_| ()).is_some()
+    /// The time of the runner's last sign of life. None if it was removed, or a newer connection took the place of this
+    /// one.
+    pub(crate) fn heard(&self) -> Option<Instant> {
+        self.with_own(|connected| connected.heard)
     }
 
     /// Its number.

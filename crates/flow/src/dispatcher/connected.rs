@@ -3,7 +3,7 @@
 use kozmic_model::{
     ids::ProjectId,
     placement::FreeRunner,
-    runner::{REMOTE_SILENCE, Runner},
+    runner::{REMOTE_SILENCE, Runner, RunnerFacts},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -55,10 +55,17 @@ impl Connected {
         }
     }
 
-    /// True if this process is heard of and is not the given one.
-    pub(super) fn keeps_out(&self, process: &str) -> bool {
+    /// True if this process is heard of and is not the given one. The log has that once, though the other one tries again
+    /// and again.
+    pub(super) fn refuses(&mut self, process: &str) -> bool {
         let is_other = !process.is_empty() && !self.process.is_empty() && self.process != process;
-        is_other && self.heard.elapsed() < REMOTE_SILENCE
+        let refuses = is_other && self.heard.elapsed() < REMOTE_SILENCE;
+        if refuses && self.refused != process {
+            process.clone_into(&mut self.refused);
+            let runner = &self.runner.title;
+            tracing::warn!(runner, "a second machine with the token of a connected runner is refused");
+        }
+        refuses
     }
 
     /// Changes the runner. If this makes a difference, it may have more jobs now.
@@ -66,6 +73,17 @@ impl Connected {
         let before = self.runner.clone();
         change(&mut self.runner);
         let has_changed = self.runner != before;
+        if has_changed {
+            self.woken = None;
+        }
+        has_changed
+    }
+
+    /// Notes facts about the runner's machine. True if its labels changed, so that it may have other jobs now.
+    pub(super) fn note_facts(&mut self, facts: &RunnerFacts) -> bool {
+        let before = self.runner.labels();
+        self.runner.facts.clone_from(facts);
+        let has_changed = self.runner.labels() != before;
         if has_changed {
             self.woken = None;
         }

@@ -40,7 +40,7 @@ async fn another_process_is_let_in_when_the_one_before_is_silent() {
     let second = office.connect("second").expect("the first is silent");
     assert_eq!(first.decision(), Decision::Removed);
     drop(first);
-    assert!(second.is_there(), "the first took nothing with it");
+    assert!(second.heard().is_some(), "the first took nothing with it");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn words_of_a_line_whose_place_was_taken_change_nothing() {
     let before = office.connect("word").unwrap();
     let now = office.connect("word").expect("its network changed");
     before.change(|runner| runner.busy = 1);
-    assert!(!before.is_there());
+    assert!(before.heard().is_none());
     assert_eq!(office.dispatcher.free(None).len(), 1);
     now.change(|runner| runner.busy = 1);
     assert!(office.dispatcher.free(None).is_empty());

@@ -18,7 +18,7 @@ use kozmic_model::{
 use kozmic_remote::{Connection, Push};
 use kozmic_runner::coordinator::State;
 use std::{collections::BTreeSet, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 
 /// Pause before a runner's words are written again that the database did not take.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -33,8 +33,6 @@ pub(super) struct Connected {
     /// Rings when the runner may have surplus images.
     images: Bell,
     words: watch::Sender<Words>,
-    /// The time of its last sign of life.
-    heard: Instant,
 }
 
 impl Connected {
@@ -50,7 +48,7 @@ impl Connected {
         let (words, newest) = watch::channel(Words::default());
         flow.tasks.spawn(write(flow.clone(), name.clone(), newest));
         let (flow, images) = (flow.clone(), flow.edges.broker.bell(Topic::Images));
-        Some(Self { flow, name, seat, is_draining: false, images, words, heard: Instant::now() })
+        Some(Self { flow, name, seat, is_draining: false, images, words })
     }
 }
 
@@ -110,7 +108,6 @@ impl Connection for Connected {
     }
 
     fn report(&mut self, state: State) {
-        self.heard = Instant::now();
         self.seat.hear();
         let is_new = self.words.send_if_modified(|words| {
             let is_new = words.state.as_ref() != Some(&state);
@@ -135,8 +132,8 @@ impl Connection for Connected {
 impl Drop for Connected {
     fn drop(&mut self) {
         // A newer line was heard of later.
-        if self.seat.is_there() {
-            hung_up(&self.flow, self.name.clone(), self.heard, self.seat.number());
+        if let Some(heard) = self.seat.heard() {
+            hung_up(&self.flow, self.name.clone(), heard, self.seat.number());
         }
     }
 }
