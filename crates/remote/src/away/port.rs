@@ -23,7 +23,7 @@ use kozmic_runner::{
     },
     order::Order,
 };
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use tokio::sync::mpsc;
 
 /// The error for an answer to another call.
@@ -295,7 +295,7 @@ impl Shared {
         let is_lost = |attempt: &Attempt| held.iter().all(|order| order.attempt != *attempt);
         let forget = async {
             let known = self.attempts.all().into_iter().chain(self.logs.all().await?);
-            for attempt in known.filter(is_lost) {
+            for attempt in known.filter(is_lost).collect::<HashSet<_>>() {
                 self.forget(attempt).await?;
             }
             anyhow::Ok(())
