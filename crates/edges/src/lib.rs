@@ -9,6 +9,7 @@ pub mod private_dir;
 pub mod secret;
 pub mod small_file;
 pub mod tls_fault;
+pub mod loopback;
 pub mod room;
 pub mod forge;
 pub mod store;

@@ -13,7 +13,7 @@ pub use draft::RunnerDraft;
 pub use facts::RunnerFacts;
 pub use key::{ClaimKey, NotAKey};
 pub use rules::{Forks, JobClass, NotAPattern, ProjectPatterns, Refusal, RunnerRules, UnknownForks};
-pub use start::{StartLines, TOKEN_FILE, is_loopback};
+pub use start::{StartLines, TOKEN_FILE};
 pub use state::RunnerState;
 pub use title::{NotATitle, RUNNER_TITLE_LIMIT, RunnerTitle};
 pub use waiting::why_waiting;

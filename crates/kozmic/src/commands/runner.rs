@@ -9,9 +9,10 @@ use kozmic_edges::{
     engine::docker::DockerEngine,
     git::{GitError, Mirrors},
     logs::Logs,
+    loopback::is_loopback,
     secret,
 };
-use kozmic_model::runner::{RunnerFacts, is_loopback};
+use kozmic_model::runner::RunnerFacts;
 use kozmic_remote::{Access, Away, Introduction, RunnerToken};
 use kozmic_runner::{
     OpenRunner, Runner, Tools,
@@ -115,7 +116,7 @@ fn address(text: &str) -> Result<Url, String> {
 
 /// Warns of what works otherwise than its author may think.
 fn warn(settings: &Settings, server: &Url) {
-    if server.scheme() == "http" && !is_loopback(server.as_str()) {
+    if server.scheme() == "http" && !is_loopback(server) {
         tracing::warn!(%server, "the runner's token is sent without encryption: use https");
     }
     if !settings.runner.labels.is_empty() {

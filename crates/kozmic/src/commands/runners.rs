@@ -3,7 +3,7 @@
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Subcommand;
-use kozmic_edges::{broker::Broker, clock, store::Store};
+use kozmic_edges::{broker::Broker, clock, loopback::is_loopback, store::Store};
 use kozmic_flow::runners::{Added, Decisions, Removal};
 use kozmic_model::{
     audit::Actor,
@@ -115,8 +115,8 @@ async fn add(store: &Store, settings: &Settings, draft: &RunnerDraft) -> Result<
         bail!("there is a runner {title} already: choose another name, or remove that one first");
     };
     println!("{}", token.expose_secret());
-    let StartLines { command, container, service, is_loopback } =
-        StartLines::of(settings.server.public_url.as_str());
+    let server = &settings.server.public_url;
+    let StartLines { command, container, service } = StartLines::of(server.as_str());
     eprintln!(
         "Keep this token in {TOKEN_FILE} on the runner's machine; it is not shown again. Then start there:"
     );
@@ -124,7 +124,7 @@ async fn add(store: &Store, settings: &Settings, draft: &RunnerDraft) -> Result<
     eprintln!(
         "The same as a container of the server's image, which reads the file as user 10000:\n{container}"
     );
-    if is_loopback {
+    if is_loopback(server) {
         eprintln!("\nOther machines do not reach this address: set public_url to one that they reach.");
     }
     Ok(())

@@ -10,8 +10,6 @@ pub struct StartLines {
     pub container: String,
     /// Commands that start the runner as a service, with the unit of the package.
     pub service: String,
-    /// True if the address means the machine itself, so that no other machine reaches the server there.
-    pub is_loopback: bool,
 }
 
 /// The file with the token, as a command and the unit name it.
@@ -29,7 +27,6 @@ impl StartLines {
                 "echo 'KOZMIC_SERVER_URL={server}' | sudo tee --append /etc/kozmic/runner.env\n\
                  sudo systemctl enable --now kozmic-runner"
             ),
-            is_loopback: is_loopback(server),
         }
     }
 }
@@ -45,20 +42,13 @@ fn container(server: &str) -> String {
     )
 }
 
-/// True if an address means the machine on which it is used.
-pub fn is_loopback(address: &str) -> bool {
-    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
-    ["localhost", "127.", "[::1]"].iter().any(|own| host.starts_with(own))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn each_way_to_start_names_the_server_and_the_file_with_the_token() {
-        let StartLines { command, container, service, is_loopback } =
-            StartLines::of("https://ci.example.org/");
+        let StartLines { command, container, service } = StartLines::of("https://ci.example.org/");
         assert_eq!(
             command,
             "KOZMIC_DATA_DIR=./runner kozmic runner --server https://ci.example.org/ --token-file \
@@ -69,14 +59,5 @@ mod tests {
         assert!(container.ends_with(
             " \\\n  kozmic runner --server https://ci.example.org/ --token-file /run/secrets/runner.token"
         ));
-        assert!(!is_loopback);
-    }
-
-    #[test]
-    fn an_address_of_the_machine_itself_is_no_address_for_others() {
-        for own in ["http://127.0.0.1:8080/", "http://localhost/", "https://[::1]:8080/"] {
-            assert!(StartLines::of(own).is_loopback, "{own}");
-        }
-        assert!(!StartLines::of("http://128.0.0.1/").is_loopback);
     }
 }

@@ -1,9 +1,9 @@
 //! The connection to the engine: a socket of this machine, or TCP, with TLS or without; and the reasons of a failure.
 
 use super::{DockerEngine, DockerSettings, TIMEOUT, certificates::Certificates, chain, legible};
-use crate::{engine::EngineError, tls_fault::TlsFault};
+use crate::{engine::EngineError, loopback::is_loopback, tls_fault::TlsFault};
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
-use std::{net::IpAddr, path::Path, sync::atomic::Ordering};
+use std::{path::Path, sync::atomic::Ordering};
 use url::Url;
 
 impl DockerSettings {
@@ -14,9 +14,7 @@ impl DockerSettings {
     }
 
     fn is_here(&self) -> bool {
-        let Some(url) = self.address() else { return true };
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        self.address().is_none_or(|url| is_loopback(&url))
     }
 
     /// The engine's address, if the connection uses TCP.

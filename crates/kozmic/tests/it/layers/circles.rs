@@ -199,7 +199,7 @@ fn no_two_modules_know_each_other_in_a_circle() {
 }
 
 /// Modules of `kozmic-edges` that all edges share. Each other module is an edge.
-const SHARED: [&str; 6] = ["clock", "private_dir", "secret", "small_file", "tls_fault", "room"];
+const SHARED: [&str; 7] = ["clock", "private_dir", "secret", "small_file", "tls_fault", "loopback", "room"];
 
 #[test]
 fn no_edge_sees_a_sibling() {

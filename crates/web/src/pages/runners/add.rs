@@ -5,6 +5,7 @@ use super::{Frame, show};
 use crate::{app::Shared, error::WebError, runners};
 use askama::Template;
 use axum::{extract::State, response::Response};
+use kozmic_edges::loopback::is_loopback;
 use kozmic_flow::runners::{Added, Decisions};
 use kozmic_model::{
     form::FieldFaults,
@@ -20,6 +21,8 @@ struct AddedPage {
     title: String,
     token: String,
     lines: StartLines,
+    /// True if other machines do not reach the address in the lines.
+    is_loopback: bool,
 }
 
 /// The fields as typed.
@@ -56,8 +59,9 @@ pub(crate) async fn add(
         Some(Added { token, .. }) => {
             let frame = visit.frame(&app, None).await?;
             let (title, token) = (title.to_string(), token.expose_secret().to_owned());
-            let lines = StartLines::of(app.face.public_url.as_str());
-            visit.show(&AddedPage { frame, title, token, lines })
+            let server = &app.face.public_url;
+            let (lines, is_loopback) = (StartLines::of(server.as_str()), is_loopback(server));
+            visit.show(&AddedPage { frame, title, token, lines, is_loopback })
         }
         None => {
             let faults = FieldFaults::from([("title", runners::taken(&title))]);
