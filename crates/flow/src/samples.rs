@@ -11,11 +11,11 @@ use kozmic_edges::{
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::GitRef,
-    hook::{Hook, HookDraft, HookSettings},
+    hook::{Hook, HookDraft},
     ids::{DeliveryId, ForgeUserId, JobId, ProjectId, RepositoryId},
     invited::{Admission, Invited},
     project::{Access, Permission, Repository},
-    spec::{HookTask, JobSpec, Origin, Task},
+    spec::JobSpec,
     user::Profile,
 };
 use kozmic_scripted::edges_to_nowhere;
@@ -76,13 +76,13 @@ impl Installation {
     /// Enqueues a job of the hook that asks for labels.
     pub(crate) async fn enqueue_labelled(&self, labels: &str) -> JobId {
         let number = self.pushes.fetch_add(1, Ordering::Relaxed);
-        let spec = JobSpec { labels: labels.parse().unwrap(), ..spec(&self.hook) };
+        let spec = JobSpec { labels: labels.parse().unwrap(), ..self.hook.settings.job(self.hook.id) };
         self.enqueue_spec(&self.hook, &spec, &change(&format!("{number:040x}"))).await
     }
 
     /// Enqueues the job of the hook for a change.
     pub(crate) async fn enqueue_change(&self, change: &Change) -> JobId {
-        self.enqueue_spec(&self.hook, &spec(&self.hook), change).await
+        self.enqueue_spec(&self.hook, &self.hook.settings.job(self.hook.id), change).await
     }
 
     /// Enqueues such a job of another project.
@@ -94,7 +94,7 @@ impl Installation {
             hook(store, project(store, Owner { repository, ..anna() }).await).await
         });
         let (hook, number) = (added.await, self.pushes.fetch_add(1, Ordering::Relaxed));
-        self.enqueue_spec(hook, &spec(hook), &change(&format!("{number:040x}"))).await
+        self.enqueue_spec(hook, &hook.settings.job(hook.id), &change(&format!("{number:040x}"))).await
     }
 
     async fn enqueue_spec(&self, hook: &Hook, spec: &JobSpec, change: &Change) -> JobId {
@@ -119,13 +119,6 @@ pub(crate) struct Owner {
     pub(crate) profile: Profile,
     pub(crate) token: SecretString,
     pub(crate) repository: Repository,
-}
-
-fn spec(hook: &Hook) -> JobSpec {
-    let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } =
-        hook.settings.clone();
-    let task = Task::Hook(HookTask { image, script, install, pull });
-    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }
 
 async fn hook(store: &Store, project: ProjectId) -> Hook {

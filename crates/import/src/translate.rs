@@ -213,18 +213,7 @@ pub(super) fn job(
 /// The spec of a job from the current hook: the original did not store the spec of that time.
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, settings)) = hook.and_then(|hook| hook.here.clone()) {
-        let kozmic_model::hook::HookSettings {
-            title,
-            image,
-            script,
-            install,
-            pull,
-            if_interrupted,
-            labels,
-            wake: _,
-        } = settings;
-        let task = Task::Hook(HookTask { image, script, install, pull });
-        return JobSpec { title, if_interrupted, origin: Origin::Hook(id), labels, task };
+        return settings.job(id);
     }
     let lost = HookTask {
         image: LOST_IMAGE.parse::<ImageName>().expect("the name is one of an image"),

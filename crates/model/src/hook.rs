@@ -1,15 +1,15 @@
 //! A hook: the image and the scripts to run for a project's pushes. People fill in a form, and this module checks it.
 
 use crate::{
-    form::FieldFaults,
+    form::{FieldFaults, choice},
     ids::{HookId, ProjectId, WebhookId},
     image::ImageName,
     install::{Install, PullPolicy, tracked_paths},
     interruption::IfInterrupted,
     label::{Label, Labels},
+    spec::{HookTask, JobSpec, Origin, Task},
     wake::{Wake, WakeDraft},
 };
-use std::str::FromStr;
 
 /// The script that a new hook starts with.
 pub const DEFAULT_SCRIPT: &str = "#!/bin/bash\necho \"It works!\"\n";
@@ -54,6 +54,15 @@ pub struct HookSettings {
     pub labels: Labels,
     /// The events that start the hook.
     pub wake: Wake,
+}
+
+impl HookSettings {
+    /// The job that the hook with this id makes of a change. Later steps do not need the hook.
+    pub fn job(&self, hook: HookId) -> JobSpec {
+        let Self { title, image, script, install, pull, if_interrupted, labels, wake: _ } = self.clone();
+        let task = Task::Hook(HookTask { image, script, install, pull });
+        JobSpec { title, if_interrupted, origin: Origin::Hook(hook), labels, task }
+    }
 }
 
 /// A hook as typed into the form, right or wrong.
@@ -149,11 +158,6 @@ impl From<&HookSettings> for HookDraft {
     }
 }
 
-/// The value that a word stands for, or the default if there is no word.
-fn choice<T: Default + FromStr>(word: &str) -> Result<T, T::Err> {
-    if word.is_empty() { Ok(T::default()) } else { word.parse() }
-}
-
 fn title_fault(title: &str) -> Option<String> {
     if title.is_empty() {
         return Some("Give the hook a title, such as Tests.".to_owned());
@@ -190,6 +194,15 @@ mod tests {
 
     fn draft(title: &str, image: &str, script: &str) -> HookDraft {
         HookDraft { title: title.into(), image: image.into(), script: script.into(), ..HookDraft::default() }
+    }
+
+    #[test]
+    fn a_hooks_job_asks_for_the_labels_of_the_hook() {
+        for labels in ["", "gpu, arm64"] {
+            let base = draft("Tests", "debian", DEFAULT_SCRIPT);
+            let settings = HookDraft { labels: labels.into(), ..base }.check().unwrap();
+            assert_eq!(settings.job(HookId(1)).labels, labels.parse::<Labels>().unwrap());
+        }
     }
 
     #[test]

@@ -23,7 +23,6 @@ use kozmic_model::{
     invited::Admission,
     job::Outcome,
     project::{Access, Collaborator, Permission, ProjectSettings, Repository, Role},
-    spec::{HookTask, JobSpec, Origin, Task},
     status::Status,
     time::Timestamp,
     user::Profile,
@@ -119,9 +118,7 @@ impl Stage {
         delivery: DeliveryId,
         change: Change,
     ) -> anyhow::Result<Enqueued> {
-        let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } = settings;
-        let task = Task::Hook(HookTask { image, script, install, pull });
-        let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), labels, task };
+        let spec = settings.job(self.hook);
         let call = HookCall { delivery, hook: self.hook };
         let change = ProjectChange { project: self.project, change: &change };
         self.store.queue().enqueue(call, change, &spec, NOW).await

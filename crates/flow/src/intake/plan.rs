@@ -1,23 +1,14 @@
-//! Plans the jobs of a change: writes a hook, a recipe or a kernel rule down as jobs' specs. Later steps do not need to
-//! know where a job came from.
+//! Plans the Auto Builder's jobs of a change: writes recipes and a kernel rule down as jobs' specs. Later steps do not
+//! need to know where a job came from.
 
 use crate::AutobuildSettings;
 use kozmic_model::{
     event::Change,
     git::{GitRef, RefAt},
-    hook::{Hook, HookSettings},
     project::Repository,
     recipe::Configuration,
-    spec::{HookTask, JobSpec, Origin, Task},
+    spec::JobSpec,
 };
-
-/// The job that a hook makes of a change.
-pub(crate) fn job(hook: &Hook) -> JobSpec {
-    let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } =
-        hook.settings.clone();
-    let task = Task::Hook(HookTask { image, script, install, pull });
-    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
-}
 
 /// The jobs that the Auto Builder makes of a push: one for each script that a recipe lists for the branch, and one for
 /// a kernel rule of the repository.
@@ -39,31 +30,4 @@ pub(crate) fn jobs(
     // The settings made sure that the repository's name can be part of an image's name.
     let kernel = rule.and_then(|rule| rule.job(&repository.name, &change.git_ref, &change.sha).ok()?);
     scripts.chain(kernel).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use kozmic_model::{
-        hook::{DEFAULT_SCRIPT, HookDraft},
-        ids::{HookId, ProjectId},
-        label::Labels,
-    };
-
-    #[test]
-    fn a_hooks_job_asks_for_the_labels_of_the_hook() {
-        let draft = |labels: &str| HookDraft {
-            title: "Tests".into(),
-            image: "debian".into(),
-            script: DEFAULT_SCRIPT.into(),
-            labels: labels.into(),
-            ..HookDraft::default()
-        };
-        for labels in ["", "gpu, arm64"] {
-            let settings = draft(labels).check().unwrap();
-            let hook =
-                Hook { id: HookId(1), project: ProjectId(1), settings, webhook: None, is_unsigned: false };
-            assert_eq!(job(&hook).labels, labels.parse::<Labels>().unwrap());
-        }
-    }
 }

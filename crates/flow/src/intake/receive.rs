@@ -16,7 +16,6 @@ pub(crate) use touched::Touches;
 use crate::{
     Flow,
     at_forge::{self, Answer},
-    intake::plan,
     ring,
 };
 use anyhow::Result;
@@ -315,7 +314,7 @@ async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook) -> Resu
 /// Makes a hook's job; false if it was made before.
 async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &Change) -> Result<bool> {
     let store = &flow.edges.store;
-    let spec = plan::job(hook);
+    let spec = hook.settings.job(hook.id);
     let call = HookCall { delivery: waiting.id, hook: hook.id };
     let heard = ProjectChange { project: hook.project, change };
     let enqueued = store.queue().enqueue(call, heard, &spec, clock::now()).await?;

@@ -1,7 +1,10 @@
 //! The rules of a hook as people type them into its form, and the sentence beside each wrong field.
 
 use super::{Drafts, Wake, WakeOn};
-use crate::{form::FieldFaults, pattern::Patterns};
+use crate::{
+    form::{FieldFaults, choice},
+    pattern::Patterns,
+};
 
 /// The most words of one field.
 const MOST_WORDS: usize = 10;
@@ -89,11 +92,6 @@ impl From<&Wake> for WakeDraft {
             skip_words: skip_words.join("\n"),
         }
     }
-}
-
-/// The value that a word stands for, or the default if there is no word.
-fn choice<T: Default + std::str::FromStr>(word: &str) -> Result<T, T::Err> {
-    if word.is_empty() { Ok(T::default()) } else { word.parse() }
 }
 
 /// Patterns of refs, without the beginning that all of these refs have.

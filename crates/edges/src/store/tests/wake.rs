@@ -6,7 +6,6 @@ use kozmic_model::{
     form::FieldFaults,
     hook::HookSettings,
     ids::{HookId, JobId},
-    spec::{HookTask, JobSpec, Origin, Task},
     status::Status,
     wake::{Wake, WakeDraft},
 };
@@ -44,10 +43,7 @@ async fn rules_of_a_hook_are_kept() {
 impl Stage {
     /// Enqueues a job of a hook for a commit on main.
     async fn call(&self, hook: HookId, digit: char) -> JobId {
-        let HookSettings { title, image, script, install, pull, if_interrupted, labels, wake: _ } =
-            hook_settings();
-        let task = Task::Hook(HookTask { image, script, install, pull });
-        let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(hook), labels, task };
+        let spec = hook_settings().job(hook);
         let delivery = self.delivered(&format!("{hook}-{digit}")).await;
         let change = ProjectChange { project: self.project, change: &change(digit) };
         let enqueued = self.store.queue().enqueue(HookCall { delivery, hook }, change, &spec, NOW).await;
